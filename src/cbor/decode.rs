@@ -1,0 +1,358 @@
+//! Reads deterministic CBOR without copying, and refuses every other form at its offset.
+
+use core::cmp::Ordering;
+
+use super::{ARRAY, BYTES, MAP, MAX_UINT, NEGATIVE, NULL, TEXT, UINT};
+use crate::Error;
+
+/// A cursor over borrowed bytes. Offsets in errors count from the start of the outermost input.
+#[derive(Clone, Debug)]
+pub(crate) struct Decoder<'a> {
+    input: &'a [u8],
+    at: usize,
+    base: usize,
+}
+
+impl<'a> Decoder<'a> {
+    pub(crate) fn new(input: &'a [u8]) -> Self {
+        Self::at(input, 0)
+    }
+
+    /// Reads `input`, which stands `base` bytes into the outermost input.
+    pub(crate) fn at(input: &'a [u8], base: usize) -> Self {
+        Self { input, at: 0, base }
+    }
+
+    /// Returns the offset of the next byte in the outermost input.
+    pub(crate) fn offset(&self) -> usize {
+        self.base + self.at
+    }
+
+    /// Returns the bytes read since `from`, an earlier [`offset`](Self::offset) of this decoder.
+    pub(crate) fn since(&self, from: usize) -> &'a [u8] {
+        &self.input[from - self.base..self.at]
+    }
+
+    /// Ends the reading: nothing may be left.
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        match self.input.len() - self.at {
+            0 => Ok(()),
+            count => Err(Error::TrailingBytes { offset: self.offset(), count }),
+        }
+    }
+
+    /// Reads an unsigned integer up to 2^53 − 1.
+    pub(crate) fn uint(&mut self) -> Result<u64, Error> {
+        self.uint_up_to(MAX_UINT)
+    }
+
+    pub(crate) fn uint_up_to(&mut self, maximum: u64) -> Result<u64, Error> {
+        let offset = self.offset();
+        let value = self.expect(UINT)?;
+        if value > maximum { Err(Error::IntegerTooLarge { offset, maximum }) } else { Ok(value) }
+    }
+
+    /// Reads the integer `value`, which the format fixes; `name` says what it stands for.
+    pub(crate) fn constant(&mut self, value: i64, name: &'static str) -> Result<(), Error> {
+        let offset = self.offset();
+        if self.integer()? == value {
+            Ok(())
+        } else {
+            Err(Error::WrongConstant { offset, expected: name })
+        }
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Error> {
+        let offset = self.offset();
+        let length = self.expect(BYTES)?;
+        self.take(offset, length)
+    }
+
+    /// Reads a byte string of exactly `N` bytes.
+    pub(crate) fn fixed<const N: usize>(&mut self) -> Result<&'a [u8; N], Error> {
+        let offset = self.offset();
+        let bytes = self.bytes()?;
+        bytes.try_into().map_err(|_| Error::WrongLength { offset, expected: N, found: bytes.len() })
+    }
+
+    /// Reads a byte string and opens its content for reading; offsets go on counting.
+    pub(crate) fn embedded(&mut self) -> Result<(Decoder<'a>, &'a [u8]), Error> {
+        let bytes = self.bytes()?;
+        Ok((Decoder::at(bytes, self.offset() - bytes.len()), bytes))
+    }
+
+    pub(crate) fn text(&mut self) -> Result<&'a str, Error> {
+        let offset = self.offset();
+        let length = self.expect(TEXT)?;
+        core::str::from_utf8(self.take(offset, length)?).map_err(|_| Error::InvalidUtf8 { offset })
+    }
+
+    /// Reads the head of an array and returns its number of items, which is at most the bytes that are left.
+    pub(crate) fn array(&mut self) -> Result<usize, Error> {
+        let offset = self.offset();
+        let items = self.expect(ARRAY)?;
+        self.countable(offset, items)
+    }
+
+    /// Reads the head of an array whose items take at least `size` bytes each, and returns their number.
+    pub(crate) fn items(&mut self, size: usize) -> Result<usize, Error> {
+        let offset = self.offset();
+        let items = self.array()?;
+        // So that what is reserved for the items stays in proportion to the input.
+        if items > (self.input.len() - self.at) / size {
+            return Err(Error::Truncated { offset });
+        }
+        Ok(items)
+    }
+
+    /// Reads the head of an array of exactly `expected` items.
+    pub(crate) fn array_of(&mut self, expected: usize) -> Result<(), Error> {
+        let offset = self.offset();
+        let found = self.array()?;
+        if found == expected { Ok(()) } else { Err(Error::WrongCount { offset, expected, found }) }
+    }
+
+    /// Reads the head of an array that must not be empty and returns its number of items.
+    pub(crate) fn array_nonempty(&mut self, what: &'static str) -> Result<usize, Error> {
+        let offset = self.offset();
+        match self.array()? {
+            0 => Err(Error::Empty { offset, what }),
+            items => Ok(items),
+        }
+    }
+
+    /// Reads the head of a map and returns its number of pairs.
+    pub(crate) fn pairs(&mut self) -> Result<usize, Error> {
+        let offset = self.offset();
+        let pairs = self.expect(MAP)?;
+        self.countable(offset, pairs.saturating_mul(2)).map(|items| items / 2)
+    }
+
+    /// Opens a map whose keys are integers; `name` appears in errors.
+    pub(crate) fn map(&mut self, name: &'static str) -> Result<Map<'_, 'a>, Error> {
+        let left = self.pairs()?;
+        Ok(Map { decoder: self, name, left, last: None, next: None })
+    }
+
+    /// Reads a null, if that is what comes next.
+    pub(crate) fn null(&mut self) -> bool {
+        let null = self.input.get(self.at) == Some(&NULL);
+        if null {
+            self.at += 1;
+        }
+        null
+    }
+
+    /// Reads the members of a set of `count` items, strictly ascending by their encoded bytes.
+    pub(crate) fn set<T>(
+        &mut self,
+        count: usize,
+        mut member: impl FnMut(&mut Self) -> Result<T, Error>,
+        mut each: impl FnMut(T),
+    ) -> Result<(), Error> {
+        let mut last: Option<&[u8]> = None;
+        for _ in 0..count {
+            let offset = self.offset();
+            let value = member(self)?;
+            let encoded = self.since(offset);
+            match last.map(|last| last.cmp(encoded)) {
+                Some(Ordering::Equal) => return Err(Error::DuplicateMember { offset }),
+                Some(Ordering::Greater) => return Err(Error::UnsortedSet { offset }),
+                _ => last = Some(encoded),
+            }
+            each(value);
+        }
+        Ok(())
+    }
+
+    /// Passes over one item of any shape, for [`Map::later`] only; counts what is open instead of recursing.
+    fn skip(&mut self) -> Result<(), Error> {
+        let mut open = 1_u64;
+        while open > 0 {
+            let offset = self.offset();
+            let (major, argument) = self.head()?;
+            open = open.saturating_sub(1).saturating_add(match major {
+                ARRAY => argument,
+                MAP => argument.saturating_mul(2),
+                _ => 0,
+            });
+            if major == BYTES || major == TEXT {
+                self.take(offset, argument)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn integer(&mut self) -> Result<i64, Error> {
+        let offset = self.offset();
+        let (major, argument) = self.head()?;
+        let magnitude = i64::try_from(argument)
+            .map_err(|_| Error::IntegerTooLarge { offset, maximum: i64::MAX.cast_unsigned() })?;
+        match major {
+            UINT => Ok(magnitude),
+            NEGATIVE => Ok(-1 - magnitude),
+            _ => Err(wrong_type(offset, UINT, major)),
+        }
+    }
+
+    fn expect(&mut self, expected: u8) -> Result<u64, Error> {
+        let offset = self.offset();
+        let (major, argument) = self.head()?;
+        if major == expected { Ok(argument) } else { Err(wrong_type(offset, expected, major)) }
+    }
+
+    /// Reads a head in its shortest form: RFC 8949 §3 and §4.2.1.
+    fn head(&mut self) -> Result<(u8, u64), Error> {
+        let offset = self.offset();
+        let first = *self.input.get(self.at).ok_or(Error::Truncated { offset })?;
+        let (major, info) = (first >> 5, first & 0x1f);
+        if info == 31 {
+            return Err(Error::IndefiniteLength { offset });
+        }
+        if (28..=30).contains(&info) {
+            return Err(Error::ReservedEncoding { offset });
+        }
+        match (major, info) {
+            (6, _) => return Err(Error::Tag { offset }),
+            (7, 25..=27) => return Err(Error::Float { offset }),
+            (7, 22) => {
+                self.at += 1;
+                return Ok((7, 22));
+            }
+            (7, _) => return Err(Error::SimpleValue { offset }),
+            (_, 0..=23) => {
+                self.at += 1;
+                return Ok((major, u64::from(info)));
+            }
+            _ => {}
+        }
+        let width = 1 << (info - 24);
+        let end = self.at + 1 + width;
+        let argument = self.input.get(self.at + 1..end).ok_or(Error::Truncated { offset })?;
+        let argument = argument.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        let least = if width == 1 { 24 } else { 1 << (4 * width) };
+        if argument < least {
+            return Err(Error::LongInteger { offset });
+        }
+        self.at = end;
+        Ok((major, argument))
+    }
+
+    fn take(&mut self, offset: usize, length: u64) -> Result<&'a [u8], Error> {
+        let rest = &self.input[self.at..];
+        let taken = usize::try_from(length)
+            .ok()
+            .and_then(|length| rest.get(..length))
+            .ok_or(Error::Truncated { offset })?;
+        self.at += taken.len();
+        Ok(taken)
+    }
+
+    /// Every item takes a byte at least, so a count beyond the bytes left is a lie told before any memory is spent.
+    fn countable(&self, offset: usize, items: u64) -> Result<usize, Error> {
+        usize::try_from(items)
+            .ok()
+            .filter(|items| *items <= self.input.len() - self.at)
+            .ok_or(Error::Truncated { offset })
+    }
+}
+
+/// A map with integer keys, read in ascending order of the keys' encoded bytes, which is the order of the CDDL.
+pub(crate) struct Map<'d, 'a> {
+    decoder: &'d mut Decoder<'a>,
+    name: &'static str,
+    left: usize,
+    last: Option<i64>,
+    next: Option<(i64, usize)>,
+}
+
+impl<'a> Map<'_, 'a> {
+    /// Goes to the value of `key`, which must be there.
+    pub(crate) fn required(&mut self, key: i64) -> Result<&mut Decoder<'a>, Error> {
+        if self.find(key)? {
+            return Ok(self.decoder);
+        }
+        let offset = self.next.map_or(self.decoder.offset(), |(_, offset)| offset);
+        Err(match self.later(key) {
+            Some(offset) => Error::UnsortedKey { offset },
+            None => Error::MissingKey { offset, key, map: self.name },
+        })
+    }
+
+    /// Goes to the value of `key`, if it is there.
+    pub(crate) fn optional(&mut self, key: i64) -> Result<Option<&mut Decoder<'a>>, Error> {
+        Ok(if self.find(key)? { Some(self.decoder) } else { None })
+    }
+
+    /// Ends the map: no other key may be left.
+    pub(crate) fn end(mut self) -> Result<(), Error> {
+        match self.peek()? {
+            None => Ok(()),
+            Some((key, offset)) => Err(Error::UnknownKey { offset, key, map: self.name }),
+        }
+    }
+
+    /// Looks ahead for a key that is missing here, so that the error tells disorder from absence.
+    fn later(&self, key: i64) -> Option<usize> {
+        let mut ahead = self.decoder.clone();
+        for _ in 0..self.left {
+            ahead.skip().ok()?;
+            let offset = ahead.offset();
+            if ahead.integer().ok()? == key {
+                return Some(offset);
+            }
+        }
+        None
+    }
+
+    fn find(&mut self, key: i64) -> Result<bool, Error> {
+        let Some((found, offset)) = self.peek()? else {
+            return Ok(false);
+        };
+        match order(found).cmp(&order(key)) {
+            Ordering::Less => Err(Error::UnknownKey { offset, key: found, map: self.name }),
+            Ordering::Greater => Ok(false),
+            Ordering::Equal => {
+                self.next = None;
+                Ok(true)
+            }
+        }
+    }
+
+    fn peek(&mut self) -> Result<Option<(i64, usize)>, Error> {
+        if self.next.is_none() && self.left > 0 {
+            let offset = self.decoder.offset();
+            let key = self.decoder.integer()?;
+            match self.last.map(|last| order(last).cmp(&order(key))) {
+                Some(Ordering::Equal) => return Err(Error::DuplicateKey { offset }),
+                Some(Ordering::Greater) => return Err(Error::UnsortedKey { offset }),
+                _ => {}
+            }
+            self.left -= 1;
+            self.last = Some(key);
+            self.next = Some((key, offset));
+        }
+        Ok(self.next)
+    }
+}
+
+/// Orders integer keys as their encoded bytes: 0, 1, 2 … then −1, −2 …
+fn order(key: i64) -> (bool, i64) {
+    (key < 0, if key < 0 { !key } else { key })
+}
+
+fn wrong_type(offset: usize, expected: u8, found: u8) -> Error {
+    Error::WrongType { offset, expected: type_name(expected), found: type_name(found) }
+}
+
+fn type_name(major: u8) -> &'static str {
+    match major {
+        UINT => "an unsigned integer",
+        NEGATIVE => "a negative integer",
+        BYTES => "a byte string",
+        TEXT => "a text string",
+        ARRAY => "an array",
+        MAP => "a map",
+        _ => "null",
+    }
+}

@@ -1,0 +1,108 @@
+//! Writes deterministic CBOR into a buffer or straight into a hash.
+
+use alloc::vec::Vec;
+
+use super::{ARRAY, BYTES, MAP, NEGATIVE, NULL, TEXT, UINT};
+
+/// Where encoded bytes go: a buffer, or a hash that never sees them assembled.
+pub(crate) trait Sink {
+    /// Takes the next bytes.
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Writes items in the one form that [`Decoder`](super::Decoder) accepts. Order of keys is the caller's duty.
+pub(crate) struct Encoder<S = Vec<u8>> {
+    sink: S,
+}
+
+impl Encoder {
+    pub(crate) fn new() -> Self {
+        Self::over(Vec::new())
+    }
+
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self::over(Vec::with_capacity(capacity))
+    }
+}
+
+impl<S: Sink> Encoder<S> {
+    pub(crate) fn over(sink: S) -> Self {
+        Self { sink }
+    }
+
+    pub(crate) fn finish(self) -> S {
+        self.sink
+    }
+
+    pub(crate) fn uint(&mut self, value: u64) -> &mut Self {
+        self.head(UINT, value)
+    }
+
+    /// Writes a count or length; they fit 64 bits on every platform that Rust has.
+    pub(crate) fn count(&mut self, value: usize) -> &mut Self {
+        self.uint(wide(value))
+    }
+
+    pub(crate) fn int(&mut self, value: i64) -> &mut Self {
+        if value < 0 {
+            self.head(NEGATIVE, !value.cast_unsigned())
+        } else {
+            self.head(UINT, value.cast_unsigned())
+        }
+    }
+
+    pub(crate) fn bytes(&mut self, value: &[u8]) -> &mut Self {
+        self.bytes_head(value.len());
+        self.raw(value)
+    }
+
+    /// Opens a byte string whose `length` bytes follow through [`raw`](Self::raw).
+    pub(crate) fn bytes_head(&mut self, length: usize) -> &mut Self {
+        self.head(BYTES, wide(length))
+    }
+
+    pub(crate) fn text(&mut self, value: &str) -> &mut Self {
+        self.head(TEXT, wide(value.len()));
+        self.raw(value.as_bytes())
+    }
+
+    pub(crate) fn array(&mut self, items: usize) -> &mut Self {
+        self.head(ARRAY, wide(items))
+    }
+
+    pub(crate) fn map(&mut self, pairs: usize) -> &mut Self {
+        self.head(MAP, wide(pairs))
+    }
+
+    pub(crate) fn null(&mut self) -> &mut Self {
+        self.raw(&[NULL])
+    }
+
+    /// Writes bytes that are encoded already.
+    pub(crate) fn raw(&mut self, encoded: &[u8]) -> &mut Self {
+        self.sink.put(encoded);
+        self
+    }
+
+    fn head(&mut self, major: u8, argument: u64) -> &mut Self {
+        let [.., b4, b5, b6, b7] = argument.to_be_bytes();
+        let major = major << 5;
+        match argument {
+            0..=23 => self.raw(&[major | b7]),
+            24..=0xff => self.raw(&[major | 24, b7]),
+            0x100..=0xffff => self.raw(&[major | 25, b6, b7]),
+            0x1_0000..=0xffff_ffff => self.raw(&[major | 26, b4, b5, b6, b7]),
+            _ => self.raw(&[major | 27]).raw(&argument.to_be_bytes()),
+        }
+    }
+}
+
+fn wide(value: usize) -> u64 {
+    u64::try_from(value).expect("no platform has lengths beyond 64 bits")
+}

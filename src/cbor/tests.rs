@@ -1,0 +1,349 @@
+use super::*;
+
+use crate::Error;
+use proptest::prelude::*;
+
+/// What the tests below read at one place of an input.
+fn uint(input: &[u8]) -> Result<u64, Error> {
+    let mut decoder = Decoder::new(input);
+    let value = decoder.uint_up_to(u64::MAX)?;
+    decoder.finish()?;
+    Ok(value)
+}
+
+fn map(input: &[u8]) -> Result<(u64, Option<u64>, u64), Error> {
+    let mut decoder = Decoder::new(input);
+    let mut map = decoder.map("sample")?;
+    let first = map.required(1)?.uint()?;
+    let second = map.optional(2)?.map(Decoder::uint).transpose()?;
+    let third = map.required(-1)?.uint()?;
+    map.end()?;
+    decoder.finish()?;
+    Ok((first, second, third))
+}
+
+#[test]
+fn the_integers_of_rfc_8949_appendix_a_come_back() {
+    for (value, encoded) in [
+        (0, &b"\x00"[..]),
+        (1, b"\x01"),
+        (10, b"\x0a"),
+        (23, b"\x17"),
+        (24, b"\x18\x18"),
+        (25, b"\x18\x19"),
+        (100, b"\x18\x64"),
+        (1000, b"\x19\x03\xe8"),
+        (1_000_000, b"\x1a\x00\x0f\x42\x40"),
+        (1_000_000_000_000, b"\x1b\x00\x00\x00\xe8\xd4\xa5\x10\x00"),
+        (u64::MAX, b"\x1b\xff\xff\xff\xff\xff\xff\xff\xff"),
+    ] {
+        let mut encoder = Encoder::new();
+        encoder.uint(value);
+        assert_eq!(encoder.finish(), encoded);
+        assert_eq!(uint(encoded), Ok(value));
+    }
+}
+
+#[test]
+fn negative_integers_of_rfc_8949_appendix_a_are_written() {
+    for (value, encoded) in [
+        (-1, &b"\x20"[..]),
+        (-10, b"\x29"),
+        (-100, b"\x38\x63"),
+        (-1000, b"\x39\x03\xe7"),
+        (i64::MIN, b"\x3b\x7f\xff\xff\xff\xff\xff\xff\xff"),
+    ] {
+        let mut encoder = Encoder::new();
+        encoder.int(value);
+        assert_eq!(encoder.finish(), encoded);
+        assert_eq!(Decoder::new(encoded).constant(value, "it"), Ok(()));
+        assert_eq!(
+            Decoder::new(encoded).constant(5, "five"),
+            Err(Error::WrongConstant { offset: 0, expected: "five" })
+        );
+    }
+}
+
+#[test]
+fn every_long_form_of_an_integer_is_refused() {
+    for encoded in [
+        &b"\x18\x00"[..],
+        b"\x18\x17",
+        b"\x19\x00\x18",
+        b"\x19\x00\xff",
+        b"\x1a\x00\x00\xff\xff",
+        b"\x1b\x00\x00\x00\x00\xff\xff\xff\xff",
+    ] {
+        assert_eq!(uint(encoded), Err(Error::LongInteger { offset: 0 }), "{encoded:x?}");
+    }
+}
+
+#[test]
+fn a_long_length_is_refused_like_a_long_integer() {
+    for encoded in [&b"\x58\x01a"[..], b"\x59\x00\x01a"] {
+        assert_eq!(Decoder::new(encoded).bytes(), Err(Error::LongInteger { offset: 0 }));
+    }
+    assert_eq!(Decoder::new(b"\x78\x01a").text(), Err(Error::LongInteger { offset: 0 }));
+    assert_eq!(Decoder::new(b"\x98\x01\x00").array(), Err(Error::LongInteger { offset: 0 }));
+    assert_eq!(Decoder::new(b"\xb8\x01\x00\x00").pairs(), Err(Error::LongInteger { offset: 0 }));
+}
+
+#[test]
+fn each_foreign_form_has_its_own_error() {
+    let offset = 0;
+    for (first, error) in [
+        (0x1c, Error::ReservedEncoding { offset }),
+        (0x1f, Error::IndefiniteLength { offset }),
+        (0x5f, Error::IndefiniteLength { offset }),
+        (0x7f, Error::IndefiniteLength { offset }),
+        (0x9f, Error::IndefiniteLength { offset }),
+        (0xbf, Error::IndefiniteLength { offset }),
+        (0xc0, Error::Tag { offset }),
+        (0xd8, Error::Tag { offset }),
+        (0xf4, Error::SimpleValue { offset }),
+        (0xf7, Error::SimpleValue { offset }),
+        (0xf8, Error::SimpleValue { offset }),
+        (0xf9, Error::Float { offset }),
+        (0xfa, Error::Float { offset }),
+        (0xfb, Error::Float { offset }),
+        (0xff, Error::IndefiniteLength { offset }),
+        (0xf6, Error::WrongType { offset, expected: "an unsigned integer", found: "null" }),
+        (
+            0x20,
+            Error::WrongType {
+                offset,
+                expected: "an unsigned integer",
+                found: "a negative integer",
+            },
+        ),
+    ] {
+        assert_eq!(uint(&[first, 0, 0, 0, 0, 0, 0, 0, 0]), Err(error), "{first:x}");
+    }
+}
+
+#[test]
+fn every_first_byte_is_read_or_refused_at_its_offset() {
+    for first in 0..=u8::MAX {
+        let mut input = vec![0x01, first];
+        input.extend_from_slice(&[0xff; 9]);
+        let mut decoder = Decoder::new(&input);
+        decoder.uint().expect("a one");
+        if let Err(error) = decoder.uint_up_to(u64::MAX) {
+            assert_eq!(error.place(), crate::Place::Offset(1), "{first:x}");
+        } else {
+            assert!(first < 0x1c, "{first:x}");
+        }
+    }
+}
+
+#[test]
+fn lengths_beyond_the_input_are_refused_before_memory_is_spent() {
+    let huge = [0x9b, 0x10, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(Decoder::new(&huge).array(), Err(Error::Truncated { offset: 0 }));
+    for major in [0x40, 0x60, 0x80, 0xa0] {
+        let input = [major | 27, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+        let mut decoder = Decoder::new(&input);
+        let error = match major {
+            0x40 => decoder.bytes().err(),
+            0x60 => decoder.text().err(),
+            0x80 => decoder.array().err(),
+            _ => decoder.pairs().err(),
+        };
+        assert_eq!(error, Some(Error::Truncated { offset: 0 }));
+    }
+    assert_eq!(Decoder::new(&[0xa2, 1, 1, 1]).pairs(), Err(Error::Truncated { offset: 0 }));
+    assert_eq!(Decoder::new(&[0xa1, 1, 1]).pairs(), Ok(1));
+}
+
+#[test]
+fn input_may_end_nowhere_inside_an_item() {
+    let whole = [0x83, 0x19, 0x01, 0x00, 0x42, 1, 2, 0x61, 0x61];
+    for cut in 0..whole.len() {
+        let mut decoder = Decoder::new(&whole[..cut]);
+        let result = decoder
+            .array()
+            .and_then(|_| decoder.uint())
+            .and_then(|_| decoder.bytes())
+            .and_then(|_| decoder.text());
+        assert!(matches!(result, Err(Error::Truncated { .. })), "{cut}: {result:?}");
+    }
+}
+
+#[test]
+fn text_must_be_utf8() {
+    assert_eq!(Decoder::new(b"\x62\xc3\xa9").text(), Ok("é"));
+    for bad in [&b"\x61\xff"[..], b"\x62\xc0\x80", b"\x63\xed\xa0\x80"] {
+        assert_eq!(Decoder::new(bad).text(), Err(Error::InvalidUtf8 { offset: 0 }));
+    }
+}
+
+#[test]
+fn bytes_left_over_are_refused() {
+    assert_eq!(uint(b"\x01\x02\x03"), Err(Error::TrailingBytes { offset: 1, count: 2 }));
+}
+
+#[test]
+fn map_keys_are_read_in_order_and_nothing_else_is_let_through() {
+    assert_eq!(map(b"\xa3\x01\x05\x02\x06\x20\x07"), Ok((5, Some(6), 7)));
+    assert_eq!(map(b"\xa2\x01\x05\x20\x07"), Ok((5, None, 7)));
+    let refused = |input| map(input).expect_err("not canonical");
+    assert_eq!(
+        refused(b"\xa3\x02\x82\x41\x01\xa1\x01\x02\x01\x05\x20\x07"),
+        Error::UnsortedKey { offset: 8 }
+    );
+    assert_eq!(refused(b"\xa3\x01\x05\x20\x07\x02\x06"), Error::UnsortedKey { offset: 5 });
+    assert_eq!(refused(b"\xa3\x01\x05\x01\x06\x20\x07"), Error::DuplicateKey { offset: 3 });
+    assert_eq!(
+        refused(b"\xa3\x01\x05\x03\x06\x20\x07"),
+        Error::UnknownKey { offset: 3, key: 3, map: "sample" }
+    );
+    assert_eq!(
+        refused(b"\xa3\x01\x05\x20\x07\x21\x07"),
+        Error::UnknownKey { offset: 5, key: -2, map: "sample" }
+    );
+    assert_eq!(refused(b"\xa1\x01\x05"), Error::MissingKey { offset: 3, key: -1, map: "sample" });
+    assert_eq!(refused(b"\xa1\x20\x05"), Error::MissingKey { offset: 1, key: 1, map: "sample" });
+    assert_eq!(
+        refused(b"\xa2\x61\x61\x05\x20\x07"),
+        Error::WrongType { offset: 1, expected: "an unsigned integer", found: "a text string" }
+    );
+}
+
+#[test]
+fn sets_ascend_strictly() {
+    let set = |input: &[u8]| {
+        let mut decoder = Decoder::new(input);
+        let count = decoder.array()?;
+        let mut members = Vec::new();
+        decoder.set(count, Decoder::uint, |member| members.push(member))?;
+        Ok(members)
+    };
+    assert_eq!(set(b"\x83\x01\x02\x18\x18"), Ok(vec![1, 2, 24]));
+    assert_eq!(set(b"\x82\x02\x01"), Err(Error::UnsortedSet { offset: 2 }));
+    assert_eq!(set(b"\x82\x01\x01"), Err(Error::DuplicateMember { offset: 2 }));
+}
+
+#[test]
+fn offsets_count_from_the_outermost_input() {
+    let mut decoder = Decoder::new(b"\x82\x43\x01\xf9\x00\x05");
+    decoder.array_of(2).expect("an array of two");
+    let (mut inner, bytes) = decoder.embedded().expect("a byte string");
+    assert_eq!(bytes, b"\x01\xf9\x00");
+    assert_eq!(inner.uint(), Ok(1));
+    assert_eq!(inner.uint(), Err(Error::Float { offset: 3 }));
+}
+
+#[test]
+fn sizes_that_the_format_fixes_are_checked() {
+    assert_eq!(Decoder::new(b"\x42ab").fixed::<2>(), Ok(b"ab"));
+    assert_eq!(
+        Decoder::new(b"\x42ab").fixed::<3>(),
+        Err(Error::WrongLength { offset: 0, expected: 3, found: 2 })
+    );
+    assert_eq!(
+        Decoder::new(b"\x81\x01").array_of(2),
+        Err(Error::WrongCount { offset: 0, expected: 2, found: 1 })
+    );
+    assert_eq!(
+        Decoder::new(b"\x80").array_nonempty("list"),
+        Err(Error::Empty { offset: 0, what: "list" })
+    );
+    assert_eq!(
+        Decoder::new(b"\x1b\x00\x20\x00\x00\x00\x00\x00\x00").uint(),
+        Err(Error::IntegerTooLarge { offset: 0, maximum: MAX_UINT })
+    );
+}
+
+/// A tree of items, so that encoder and decoder can be compared on arbitrary shapes.
+#[derive(Clone, Debug, PartialEq)]
+enum Item {
+    Uint(u64),
+    Bytes(Vec<u8>),
+    Text(String),
+    Array(Vec<Item>),
+    Null,
+}
+
+impl Item {
+    fn write(&self, encoder: &mut Encoder) {
+        match self {
+            Self::Uint(value) => encoder.uint(*value),
+            Self::Bytes(bytes) => encoder.bytes(bytes),
+            Self::Text(text) => encoder.text(text),
+            Self::Null => encoder.null(),
+            Self::Array(items) => {
+                encoder.array(items.len());
+                items.iter().for_each(|item| item.write(encoder));
+                encoder
+            }
+        };
+    }
+
+    /// Reads an item of the same shape as `self`.
+    fn read_alike(&self, decoder: &mut Decoder<'_>) -> Result<Self, Error> {
+        Ok(match self {
+            Self::Uint(_) => Self::Uint(decoder.uint_up_to(u64::MAX)?),
+            Self::Bytes(_) => Self::Bytes(decoder.bytes()?.to_vec()),
+            Self::Text(_) => Self::Text(decoder.text()?.into()),
+            Self::Null => {
+                if decoder.null() {
+                    Self::Null
+                } else {
+                    Self::Uint(decoder.uint()?)
+                }
+            }
+            Self::Array(items) => {
+                decoder.array_of(items.len())?;
+                Self::Array(
+                    items.iter().map(|item| item.read_alike(decoder)).collect::<Result<_, _>>()?,
+                )
+            }
+        })
+    }
+}
+
+fn items() -> impl Strategy<Value = Item> {
+    let leaf = prop_oneof![
+        any::<u64>().prop_map(Item::Uint),
+        (0..300u64).prop_map(Item::Uint),
+        prop::collection::vec(any::<u8>(), 0..300).prop_map(Item::Bytes),
+        ".{0,40}".prop_map(Item::Text),
+        Just(Item::Null),
+    ];
+    leaf.prop_recursive(4, 64, 30, |inner| {
+        prop::collection::vec(inner, 0..30).prop_map(Item::Array)
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(item in items()) {
+        let mut encoder = Encoder::new();
+        item.write(&mut encoder);
+        let bytes = encoder.finish();
+        let mut decoder = Decoder::new(&bytes);
+        prop_assert_eq!(item.read_alike(&mut decoder), Ok(item));
+        prop_assert_eq!(decoder.finish(), Ok(()));
+    }
+
+    /// Exactly one encoding: if changed bytes are still read as the same shape, they encode to themselves.
+    #[test]
+    fn changed_bytes_are_refused_or_mean_something_else(
+        item in items(),
+        at in any::<prop::sample::Index>(),
+        flip in 1..=u8::MAX,
+    ) {
+        let mut encoder = Encoder::new();
+        item.write(&mut encoder);
+        let mut bytes = encoder.finish();
+        let at = at.index(bytes.len());
+        bytes[at] ^= flip;
+        let mut decoder = Decoder::new(&bytes);
+        if let Ok(other) = item.read_alike(&mut decoder) && decoder.finish().is_ok() {
+            prop_assert_ne!(&other, &item);
+            let mut encoder = Encoder::new();
+            other.write(&mut encoder);
+            prop_assert_eq!(encoder.finish(), bytes);
+        }
+    }
+}

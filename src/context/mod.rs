@@ -1,0 +1,11 @@
+//! The context that an envelope carries: records in a hash chain, bodies beside them, lines of envelopes. SPEC §7.
+
+mod conversations;
+mod kind;
+mod record;
+
+pub use conversations::{Conversations, Line, Missing, Stand, Standing};
+pub(crate) use conversations::{Entry, count, expect_label};
+pub use kind::Kind;
+pub(crate) use kind::{AnyKind, Control};
+pub(crate) use record::{ElementChain, Plain, Record, control_commit, encode_record};

@@ -1,0 +1,396 @@
+//! An envelope as received: its form, its counts and its structure are checked, nothing is hashed or verified. SPEC §9.2.
+
+use alloc::vec::Vec;
+
+use super::header::{self, Header};
+use super::hop::{RawHop, before_hop_0, hop_count};
+use crate::cbor::Decoder;
+use crate::context::{AnyKind, Control, ElementChain, Plain, Record};
+use crate::delegation::Chain;
+use crate::digest::{ElementId, HeaderDigest, HopId};
+use crate::identity::{AgentId, UnverifiedKeyPackage};
+use crate::limits::within;
+use crate::seal::{SealedAudience, SealedBody};
+use crate::{Error, Limits};
+
+/// The first item of every envelope: the format and its version.
+pub(crate) const VERSION: &str = "agent-envelope/1";
+
+/// The fewest bytes of an element: two heads, a record of 38 and an absent body.
+const ELEMENT: usize = 42;
+
+/// An envelope of the right form. Everything it says is a claim until it is verified.
+///
+/// ```cddl
+/// envelope = [ "agent-envelope/1", header: bstr .cbor header, elements: [* element], hops: [+ hop-statement] ]
+/// element  = [ record: bstr .cbor record, body: bstr / null ]
+/// ```
+#[derive(Debug)]
+pub struct Envelope<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) encoded_header: &'a [u8],
+    /// All elements, without the head of their array.
+    pub(crate) encoded_elements: &'a [u8],
+    /// All hops, without the head of their array.
+    pub(crate) encoded_hops: &'a [u8],
+    pub(crate) header: Header<'a>,
+    pub(crate) digest: HeaderDigest,
+    pub(crate) elements: Vec<RawElement<'a>>,
+    pub(crate) hops: Vec<RawHop<'a>>,
+}
+
+/// An element as received.
+#[derive(Debug)]
+pub(crate) struct RawElement<'a> {
+    pub(crate) encoded_record: &'a [u8],
+    pub(crate) record: Record<'a>,
+    pub(crate) encoded_body: Option<&'a [u8]>,
+    pub(crate) body: Body<'a>,
+    /// The hop whose signer wrote it.
+    pub(crate) hop: usize,
+    /// The hop that lists it as absent.
+    pub(crate) absent_by: Option<usize>,
+    /// The element chain before it and after it; right only once the chain has been verified.
+    pub(crate) before: [u8; 32],
+    pub(crate) id: ElementId,
+}
+
+/// A body as received.
+#[derive(Debug)]
+pub(crate) enum Body<'a> {
+    None,
+    Clear(Plain<'a>),
+    Sealed(SealedBody<'a>),
+    Authority(Chain<'a>),
+    Audience(SealedAudience<'a>),
+    KeyPackage(UnverifiedKeyPackage<'a>),
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads an envelope and checks its sizes, its form and its structure: everything that needs neither clock, nor keys,
+    /// nor hashes of content.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LimitExceeded`]; the encoding errors (codes 101 to 123) with their byte offsets; the errors of structure
+    /// (301 to 313); and the errors of delegation chains that widen over their own links (502 to 508).
+    pub fn decode(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
+        within(limits.bytes, bytes.len(), "bytes")?;
+        let mut decoder = Decoder::new(bytes);
+        decoder.array_of(4)?;
+        let offset = decoder.offset();
+        if decoder.text()? != VERSION {
+            return Err(Error::WrongConstant { offset, expected: VERSION });
+        }
+        let (mut inner, encoded_header) = decoder.embedded()?;
+        let header = Header::decode(&mut inner, limits)?;
+        inner.finish()?;
+        let digest = header::digest(encoded_header);
+        let count = within(limits.elements, decoder.items(ELEMENT)?, "elements")?;
+        let start = decoder.offset();
+        let elements = elements(&mut decoder, count, limits)?;
+        let encoded_elements = decoder.since(start);
+        let count = hop_count(&mut decoder, limits)?;
+        let start = decoder.offset();
+        let mut hops: Vec<RawHop<'a>> = Vec::with_capacity(count);
+        for index in 0..count {
+            let prev = hops.last().map_or(before_hop_0(&digest), |hop| hop.id.as_bytes());
+            let hop = RawHop::decode(&mut decoder, index, &header, prev, limits)?;
+            hops.push(hop);
+        }
+        let encoded_hops = decoder.since(start);
+        decoder.finish()?;
+        let mut envelope = Self {
+            bytes,
+            encoded_header,
+            encoded_elements,
+            encoded_hops,
+            header,
+            digest,
+            elements,
+            hops,
+        };
+        envelope.check_sums(limits)?;
+        envelope.check_path()?;
+        envelope.check_elements()?;
+        Ok(envelope)
+    }
+
+    /// Returns the bytes as received.
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Returns what the header claims.
+    pub const fn header(&self) -> &Header<'a> {
+        &self.header
+    }
+
+    /// Returns the digest of the header, which names the envelope.
+    pub const fn digest(&self) -> HeaderDigest {
+        self.digest
+    }
+
+    /// Returns the id of the last hop, which commits to the whole path and all elements.
+    pub fn tip(&self) -> HopId {
+        self.last_hop().id
+    }
+
+    /// Returns the id of hop 0, which commits to the header and all elements of the originator.
+    pub fn origin(&self) -> HopId {
+        self.hops[0].id
+    }
+
+    pub(crate) fn last_hop(&self) -> &RawHop<'a> {
+        self.hops.last().expect("decoding refuses an envelope without hops")
+    }
+
+    /// Returns the author of an element.
+    pub(crate) fn author(&self, element: &RawElement<'_>) -> AgentId {
+        self.hops[element.hop].signer
+    }
+
+    /// Returns how many elements there were when the hop left.
+    pub(crate) fn count_at(&self, hop: usize) -> usize {
+        // Checked against the number of elements, so it fits.
+        usize::try_from(self.hops[hop].count).unwrap_or(usize::MAX)
+    }
+
+    /// Sums over the whole envelope: readers, chains, signatures.
+    fn check_sums(&self, limits: &Limits) -> Result<(), Error> {
+        let (mut readers, mut audiences, mut chains) = (0, 0, 0);
+        let mut signatures = self.hops.len() - 1;
+        for element in &self.elements {
+            match &element.body {
+                Body::Audience(audience) => {
+                    audiences += 1;
+                    readers += audience.readers();
+                }
+                Body::Authority(chain) => {
+                    chains += 1;
+                    signatures += chain.links.len();
+                }
+                Body::KeyPackage(_) => signatures += 1,
+                Body::None | Body::Clear(_) | Body::Sealed(_) => {}
+            }
+        }
+        within(limits.audiences, audiences, "audiences")?;
+        within(limits.readers_in_all, readers, "readers in all")?;
+        within(limits.chains, chains, "delegation chains")?;
+        within(limits.signatures, signatures, "signatures")?;
+        Ok(())
+    }
+
+    /// Each signer is named by the hop before and not by itself; counts and times do not fall; the path keeps to `via`.
+    fn check_path(&self) -> Result<(), Error> {
+        let (created, expires) = (self.header.created, self.header.expires);
+        let mut earlier: Option<&RawHop<'_>> = None;
+        for (index, hop) in self.hops.iter().enumerate() {
+            let signer = hop.signer;
+            if let Some(earlier) = earlier
+                && !earlier.next.contains(&signer)
+            {
+                return Err(Error::SignerNotNext { hop: index, signer });
+            }
+            if hop.next.contains(&signer) {
+                return Err(Error::SignerInNext { hop: index });
+            }
+            let is_last = index + 1 == self.hops.len();
+            let at_most = self.elements.len();
+            let at_least = if is_last {
+                at_most
+            } else {
+                earlier.map_or(0, |hop| usize::try_from(hop.count).unwrap_or(usize::MAX))
+            };
+            let before = earlier.map_or(0, |hop| hop.count);
+            let found = hop.count;
+            let fits =
+                usize::try_from(found).is_ok_and(|found| (at_least..=at_most).contains(&found));
+            if !fits || found < before {
+                return Err(Error::HopCount { hop: index, at_least, at_most, found });
+            }
+            let not_before = earlier.map_or(created, |hop| hop.at);
+            if hop.at < not_before || hop.at > expires {
+                let (at, not_after) = (hop.at, expires);
+                return Err(Error::HopTime { hop: index, at, not_before, not_after });
+            }
+            if !self.keeps_to_via(index, hop) {
+                return Err(Error::DepartsFromVia { hop: index });
+            }
+            earlier = Some(hop);
+        }
+        Ok(())
+    }
+
+    fn keeps_to_via(&self, index: usize, hop: &RawHop<'_>) -> bool {
+        let via = self.header.via;
+        if via.is_empty() {
+            return true;
+        }
+        let signed_in_turn = index
+            .checked_sub(1)
+            .and_then(|turn| via.get(turn))
+            .is_none_or(|turn| turn == hop.signer);
+        signed_in_turn
+            && match via.get(index) {
+                Some(turn) => hop.next.len() == 1 && hop.next.contains(&turn),
+                None => hop.next.iter().all(|next| self.header.to.contains(&next)),
+            }
+    }
+
+    /// Gives every element its author; kinds stand in their place; what is absent may be; audiences are where sealed
+    /// elements say.
+    fn check_elements(&mut self) -> Result<(), Error> {
+        let mut hop = 0;
+        for index in 0..self.elements.len() {
+            while self.count_at(hop) <= index {
+                hop += 1;
+            }
+            let element = &mut self.elements[index];
+            element.hop = hop;
+            let kind = element.record.kind;
+            if hop > 0 && kind.is_originators() {
+                let kind = kind.number();
+                return Err(Error::KindOutOfPlace { element: index, kind, hop });
+            }
+            if let Body::KeyPackage(package) = &element.body
+                && package.claims.agent != self.header.from
+            {
+                return Err(Error::KeyPackageOfAnother { element: index });
+            }
+            if let Some(sealed) = self.elements[index].record.sealed {
+                let below = sealed.audience < index;
+                if !below || !matches!(self.elements[sealed.audience].body, Body::Audience(_)) {
+                    let audience = u64::try_from(sealed.audience).unwrap_or(u64::MAX);
+                    return Err(Error::NoSuchAudience { element: index, audience });
+                }
+            }
+        }
+        self.check_absences()
+    }
+
+    /// A body is absent only if its author made it elidable and exactly one later-or-own hop lists it.
+    fn check_absences(&mut self) -> Result<(), Error> {
+        for (hop, raw) in self.hops.iter().enumerate() {
+            for listed in raw.absent.iter() {
+                let refuse = Error::AbsenceNotAllowed { hop, element: listed };
+                let element = usize::try_from(listed)
+                    .ok()
+                    .filter(|_| listed < raw.count)
+                    .and_then(|index| self.elements.get_mut(index))
+                    .filter(|element| element.record.elidable && element.absent_by.is_none());
+                match element {
+                    Some(element) => element.absent_by = Some(hop),
+                    None => return Err(refuse),
+                }
+            }
+        }
+        for (index, element) in self.elements.iter().enumerate() {
+            if matches!(element.body, Body::None) && element.absent_by.is_none() {
+                let elidable = element.record.elidable;
+                return Err(Error::BodyMissing { element: index, elidable });
+            }
+        }
+        Ok(())
+    }
+
+    /// Hashes the records and compares the chain with the head of every hop, filling in the elements' ids.
+    pub(crate) fn check_element_chain(&mut self) -> Result<(), Error> {
+        let mut chain = ElementChain::begin(&self.digest);
+        let mut index = 0;
+        for hop in 0..self.hops.len() {
+            let from = index;
+            let until = self.count_at(hop);
+            for element in self.elements.get_mut(from..until).into_iter().flatten() {
+                element.before = chain.0;
+                element.id = chain.push(element.encoded_record);
+            }
+            if chain.0 != *self.hops[hop].head {
+                return Err(Error::ElementChain { hop, from, until });
+            }
+            index = until;
+        }
+        Ok(())
+    }
+}
+
+fn elements<'a>(
+    decoder: &mut Decoder<'a>,
+    count: usize,
+    limits: &Limits,
+) -> Result<Vec<RawElement<'a>>, Error> {
+    let mut elements = Vec::with_capacity(count);
+    for index in 0..count {
+        decoder.array_of(2)?;
+        let (mut inner, encoded_record) = decoder.embedded()?;
+        let record = Record::decode(&mut inner, index, limits)?;
+        inner.finish()?;
+        let (encoded_body, body) = if decoder.null() {
+            (None, Body::None)
+        } else {
+            let (mut inner, encoded) = decoder.embedded()?;
+            let body = Body::decode(&mut inner, &record, index, limits)?;
+            inner.finish()?;
+            (Some(encoded), body)
+        };
+        if matches!((&record.kind, &body), (AnyKind::Control(_), Body::None)) {
+            return Err(Error::ControlRecord { element: index });
+        }
+        elements.push(RawElement {
+            encoded_record,
+            record,
+            encoded_body,
+            body,
+            hop: 0,
+            absent_by: None,
+            before: [0; 32],
+            id: ElementId([0; 32]),
+        });
+    }
+    Ok(elements)
+}
+
+impl<'a> Body<'a> {
+    pub(crate) fn decode(
+        decoder: &mut Decoder<'a>,
+        record: &Record<'_>,
+        index: usize,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        Ok(match record.kind {
+            AnyKind::Content(_) if record.sealed.is_some() => {
+                Self::Sealed(SealedBody::decode(decoder)?)
+            }
+            AnyKind::Content(_) => Self::Clear(Plain::decode(decoder)?),
+            AnyKind::Control(Control::Authority) => {
+                Self::Authority(Chain::decode(decoder, limits, Some(index))?)
+            }
+            AnyKind::Control(Control::Audience) => {
+                Self::Audience(SealedAudience::decode(decoder, limits)?)
+            }
+            AnyKind::Control(Control::KeyPackage) => {
+                Self::KeyPackage(UnverifiedKeyPackage::decode(decoder, limits)?)
+            }
+        })
+    }
+}
+
+impl Body<'_> {
+    /// Compares a content body with what its record commits to.
+    pub(crate) fn check(
+        &self,
+        record: &Record<'_>,
+        author: &AgentId,
+        element: usize,
+    ) -> Result<(), Error> {
+        match (self, record.sealed) {
+            (Self::Clear(plain), _) if plain.commit(author).as_bytes() != record.commit => {
+                Err(Error::ContentCommit { element })
+            }
+            (Self::Sealed(body), Some(to)) if body.digest().as_bytes() != to.digest => {
+                Err(Error::SealedDigest { element })
+            }
+            _ => Ok(()),
+        }
+    }
+}

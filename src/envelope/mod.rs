@@ -1,0 +1,26 @@
+//! The envelope: decode, verify, open, forward, draft. SPEC §7 and §9.
+
+mod assemble;
+mod decoded;
+mod draft;
+mod element;
+mod evidence;
+pub(crate) mod header;
+mod hop;
+mod onward;
+mod received;
+mod sent;
+mod verified;
+mod verify;
+
+pub use decoded::Envelope;
+pub(crate) use decoded::VERSION;
+pub use draft::{Draft, IntoRecipients};
+pub use element::{Audience, NewElement, Reference};
+pub use evidence::OriginFork;
+pub use header::{Agents, Header, InReplyTo, Labels};
+pub use onward::Onward;
+pub use received::{Absent, Admitted, Item, Opener, Plaintext, Present, Principal, Sealed};
+pub use sent::{Reply, Sent};
+pub use verified::{Coverage, Hop, Observer, Provenance, Reader, Relay, Role, Seen, Verified};
+pub use verify::Aids;

@@ -1,0 +1,315 @@
+//! One more hop: what a relay or a reader adds when it passes an envelope on. SPEC §7.6.
+//!
+//! Nothing old is hashed again: the new hop is bound to the last one, which commits to all before it.
+
+use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::VERSION;
+use super::assemble::{Assembler, Part, inputs};
+use super::decoded::{Body, Envelope};
+use super::draft::{IntoRecipients, check_packages};
+use super::element::{Audience, NewElement};
+use super::hop::HopFields;
+use super::received::Admitted;
+use super::verified::{Relay, Role, Verified};
+use crate::cbor::{Decoder, Encoder};
+use crate::context::{ElementChain, Kind};
+use crate::delegation::DelegationChain;
+use crate::identity::{AgentId, Identity, KeyPackage};
+use crate::{Entropy, Error, Timestamp};
+
+/// An envelope on its way on, with what this hop adds.
+#[derive(Debug)]
+#[must_use = "an envelope goes nowhere until the hop is signed"]
+pub struct Onward<'v> {
+    envelope: &'v Envelope<'v>,
+    signer: &'v Identity,
+    expected: AgentId,
+    next: BTreeSet<AgentId>,
+    parts: Vec<Part<'v>>,
+    withheld: BTreeSet<usize>,
+}
+
+impl<'a> Verified<'a, Relay> {
+    /// Passes the envelope on as it is, to the agents of `next`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Onward::sign`].
+    pub fn forward(
+        &self,
+        signer: &Identity,
+        next: impl IntoRecipients,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, Error> {
+        Onward::new(&self.envelope, signer, self.agent).next(next).sign_alone(now)
+    }
+
+    /// Passes the envelope on with something added.
+    pub fn onward<'v>(&'v self, signer: &'v Identity) -> Onward<'v> {
+        Onward::new(&self.envelope, signer, self.agent)
+    }
+}
+
+impl Admitted<'_> {
+    /// Passes the envelope on as it is, to the agents of `next`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Onward::sign`].
+    pub fn forward(
+        &self,
+        signer: &Identity,
+        next: impl IntoRecipients,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, Error> {
+        let agent = self.verified().agent;
+        Onward::new(self.envelope(), signer, agent).next(next).sign_alone(now)
+    }
+
+    /// Passes the envelope on with something added.
+    pub fn onward<'v>(&'v self, signer: &'v Identity) -> Onward<'v> {
+        Onward::new(self.envelope(), signer, self.verified().agent)
+    }
+}
+
+impl<'v> Onward<'v> {
+    const fn new(envelope: &'v Envelope<'v>, signer: &'v Identity, expected: AgentId) -> Self {
+        Self {
+            envelope,
+            signer,
+            expected,
+            next: BTreeSet::new(),
+            parts: Vec::new(),
+            withheld: BTreeSet::new(),
+        }
+    }
+
+    /// Names who may act next. Where the header lays down a path, its next station, and the recipients after the last.
+    pub fn next(mut self, agents: impl IntoRecipients) -> Self {
+        self.next.extend(agents.into_recipients());
+        self
+    }
+
+    /// Adds clear content in the name of this hop's signer.
+    pub fn clear(
+        self,
+        kind: Kind,
+        content_type: impl Into<Cow<'v, str>>,
+        content: impl Into<Cow<'v, [u8]>>,
+    ) -> Self {
+        self.element(NewElement::clear(kind, content_type, content))
+    }
+
+    /// Adds content that only the agents of these key packages can read.
+    pub fn sealed(
+        self,
+        kind: Kind,
+        content_type: impl Into<Cow<'v, str>>,
+        content: impl Into<Cow<'v, [u8]>>,
+        readers: impl IntoIterator<Item = &'v KeyPackage>,
+    ) -> Self {
+        self.element(NewElement::sealed(kind, content_type, content, readers))
+    }
+
+    /// Adds an element.
+    pub fn element(mut self, element: NewElement<'v>) -> Self {
+        self.parts.push(Part::Content(element));
+        self
+    }
+
+    /// Carries a delegation chain that ends in this hop's signer.
+    pub fn authority(mut self, chain: &'v DelegationChain) -> Self {
+        self.parts.push(Part::Authority(chain));
+        self
+    }
+
+    /// Lets further readers into an audience: into all that is sealed to it, before and after.
+    pub fn let_in(
+        mut self,
+        audience: &'v Audience,
+        readers: impl IntoIterator<Item = &'v KeyPackage>,
+    ) -> Self {
+        self.parts.push(Part::Admit(audience, readers.into_iter().collect()));
+        self
+    }
+
+    /// Leaves out the bodies of these elements, which their authors must have made elidable. It stays visible that they
+    /// are missing and who left them out; the bodies can be attached again.
+    pub fn without(mut self, elements: impl IntoIterator<Item = usize>) -> Self {
+        self.withheld.extend(elements);
+        self
+    }
+
+    /// Signs the hop.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongIdentity`] if the signer is not the agent that verified; [`Error::IncompleteDraft`] without a next
+    /// agent; [`Error::Expired`] if it is too late; the structural errors that a verifier would raise
+    /// ([`Error::SignerInNext`], [`Error::DepartsFromVia`], [`Error::KindOutOfPlace`], [`Error::AbsenceNotAllowed`],
+    /// [`Error::LimitExceeded`]); and those of the readers' key packages.
+    pub fn sign(self, now: Timestamp, entropy: Entropy) -> Result<Vec<u8>, Error> {
+        self.check(now)?;
+        let tip = self.envelope.last_hop();
+        let mut context = Encoder::new();
+        context.array(5).bytes(tip.id.as_bytes()).bytes(self.signer.id().as_bytes());
+        context.uint(now.as_unix_seconds());
+        context.array(self.next.len());
+        self.next.iter().for_each(|agent| {
+            context.bytes(agent.as_bytes());
+        });
+        context.array(self.withheld.len());
+        self.withheld.iter().for_each(|index| {
+            context.count(*index);
+        });
+        let seed = entropy.bind(&inputs(&context.finish(), &self.parts));
+        let mut assembler = Assembler::new(
+            &seed,
+            self.envelope.digest,
+            self.signer.id(),
+            ElementChain(*tip.head),
+            self.envelope.elements.len(),
+        );
+        for part in &self.parts {
+            assembler.push(part)?;
+        }
+        let Assembler { chain, next, encoded, absent, .. } = assembler;
+        self.finish(now, &chain, next, &encoded.finish(), &absent)
+    }
+
+    /// Signs a hop that adds nothing, which takes no entropy.
+    fn sign_alone(self, now: Timestamp) -> Result<Vec<u8>, Error> {
+        self.check(now)?;
+        let chain = ElementChain(*self.envelope.last_hop().head);
+        self.finish(now, &chain, self.envelope.elements.len(), &[], &[])
+    }
+
+    fn check(&self, now: Timestamp) -> Result<(), Error> {
+        let (expected, found) = (self.expected, self.signer.id());
+        if expected != found {
+            return Err(Error::WrongIdentity { expected, found });
+        }
+        if self.next.is_empty() {
+            return Err(Error::IncompleteDraft { reason: "the hop names nobody as next" });
+        }
+        let expires = self.envelope.header.expires;
+        if self.at(now) > expires {
+            return Err(Error::Expired { expires, now });
+        }
+        check_packages(&self.parts, now)
+    }
+
+    /// A slow clock must not make an honest hop invalid.
+    fn at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.envelope.last_hop().at)
+    }
+
+    fn finish(
+        &self,
+        now: Timestamp,
+        chain: &ElementChain,
+        count: usize,
+        added: &[u8],
+        withheld_here: &[usize],
+    ) -> Result<Vec<u8>, Error> {
+        let next: Vec<_> = self.next.iter().copied().collect();
+        let absent: Vec<_> = self.withheld.iter().chain(withheld_here).copied().collect();
+        let hop = HopFields {
+            later: Some((self.signer.id(), self.at(now))),
+            next: &next,
+            count,
+            head: &chain.0,
+            absent: &absent,
+        };
+        let tip = self.envelope.last_hop();
+        let (hop, _) = hop.sign(self.signer.signing_key(), tip.id.as_bytes());
+        let mut bytes =
+            Encoder::with_capacity(self.envelope.bytes.len() + added.len() + hop.len() + 8);
+        bytes.array(4).text(VERSION).bytes(self.envelope.encoded_header).array(count);
+        if self.withheld.is_empty() {
+            bytes.raw(self.envelope.encoded_elements);
+        } else {
+            for (index, element) in self.envelope.elements.iter().enumerate() {
+                let body = element.encoded_body.filter(|_| !self.withheld.contains(&index));
+                write_element(&mut bytes, element.encoded_record, body);
+            }
+        }
+        bytes.raw(added).array(self.envelope.hops.len() + 1);
+        bytes.raw(self.envelope.encoded_hops).raw(&hop);
+        let bytes = bytes.finish();
+        // What a verifier would refuse for its form is not handed out.
+        Envelope::decode(&bytes, &crate::Limits::default())?;
+        Ok(bytes)
+    }
+}
+
+impl<R: Role> Verified<'_, R> {
+    /// Returns the encoded body of an element, to keep it apart from the envelope.
+    pub fn body(&self, element: usize) -> Option<&[u8]> {
+        self.envelope.elements.get(element)?.encoded_body
+    }
+
+    /// Writes the envelope without the bodies of these elements, which a hop must list as absent. This and
+    /// [`attached`](Verified::attached) are the only changes that need no signature.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BodyMissing`] for an element that no hop lists.
+    pub fn detached(&self, elements: &[usize]) -> Result<Vec<u8>, Error> {
+        for index in elements {
+            let listed =
+                self.envelope.elements.get(*index).is_some_and(|one| one.absent_by.is_some());
+            if !listed {
+                let elidable =
+                    self.envelope.elements.get(*index).is_some_and(|one| one.record.elidable);
+                return Err(Error::BodyMissing { element: *index, elidable });
+            }
+        }
+        Ok(self.rewritten(|index, body| body.filter(|_| !elements.contains(&index))))
+    }
+
+    /// Writes the envelope with the body of an element that is absent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the element is not absent; encoding errors, [`Error::ContentCommit`] or
+    /// [`Error::SealedDigest`] if it is not the body that the author committed to.
+    pub fn attached(&self, element: usize, body: &[u8]) -> Result<Vec<u8>, Error> {
+        let absent = |raw: &&super::decoded::RawElement<'_>| matches!(raw.body, Body::None);
+        let raw =
+            self.envelope.elements.get(element).filter(absent).ok_or(Error::Configuration {
+                reason: "a body can be attached only where one is absent",
+            })?;
+        let mut decoder = Decoder::new(body);
+        let decoded = Body::decode(&mut decoder, &raw.record, element, &crate::Limits::default())?;
+        decoder.finish()?;
+        decoded.check(&raw.record, &self.envelope.author(raw), element)?;
+        Ok(self.rewritten(|index, old| if index == element { Some(body) } else { old }))
+    }
+
+    fn rewritten<'b>(
+        &'b self,
+        body: impl Fn(usize, Option<&'b [u8]>) -> Option<&'b [u8]>,
+    ) -> Vec<u8> {
+        let envelope = &self.envelope;
+        let mut bytes = Encoder::with_capacity(envelope.bytes.len());
+        bytes.array(4).text(VERSION).bytes(envelope.encoded_header);
+        bytes.array(envelope.elements.len());
+        for (index, element) in envelope.elements.iter().enumerate() {
+            write_element(&mut bytes, element.encoded_record, body(index, element.encoded_body));
+        }
+        bytes.array(envelope.hops.len()).raw(envelope.encoded_hops);
+        bytes.finish()
+    }
+}
+
+fn write_element(out: &mut Encoder, record: &[u8], body: Option<&[u8]>) {
+    out.array(2).bytes(record);
+    match body {
+        Some(body) => out.bytes(body),
+        None => out.null(),
+    };
+}

@@ -1,0 +1,484 @@
+//! What an admitted envelope gives its reader: elements, each with its author and that author's authority. SPEC §9.5.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use super::decoded::{Body, Envelope, RawElement};
+use super::verified::{Provenance, Reader, Verified, content_indices};
+use crate::Error;
+use crate::cbor::Decoder;
+use crate::context::{Entry, Kind, Plain, Standing};
+use crate::delegation::Authority;
+use crate::digest::{AudienceId, HeaderDigest};
+use crate::identity::{AgentId, Identity};
+use crate::replay::Admission;
+use crate::scope::Resource;
+use crate::seal::{AudienceSecret, Place, SealedBody};
+
+/// A verified envelope that was admitted by a replay window: the only thing that opens, authorizes and is answered.
+pub struct Admitted<'a> {
+    pub(crate) verified: Verified<'a, Reader>,
+    admission: Admission,
+    standing: Option<Standing>,
+}
+
+impl<'a> Admitted<'a> {
+    pub(crate) const fn new(verified: Verified<'a, Reader>, admission: Admission) -> Self {
+        Self { verified, admission, standing: None }
+    }
+
+    pub(crate) const fn with_standing(mut self, standing: Standing) -> Self {
+        self.standing = Some(standing);
+        self
+    }
+
+    /// Returns the verified envelope: header, hops, authorities, key package.
+    pub const fn verified(&self) -> &Verified<'a, Reader> {
+        &self.verified
+    }
+
+    /// Says whether all of it is new. Elements that are not authorize nothing again.
+    pub const fn admission(&self) -> Admission {
+        self.admission
+    }
+
+    /// Says how it fits the conversation, if it came through an [`Inbox`](crate::Inbox) or was shown to
+    /// [`Conversations`](crate::Conversations).
+    pub const fn standing(&self) -> Option<Standing> {
+        self.standing
+    }
+
+    /// Returns the originator.
+    pub const fn from(&self) -> AgentId {
+        self.verified.envelope.header.from
+    }
+
+    /// Goes through all content elements in their order. What is absent is an item like any other.
+    pub fn elements(&self) -> impl Iterator<Item = Item<'_>> {
+        content_indices(&self.verified.envelope).map(|index| self.item(index))
+    }
+
+    fn item(&self, index: usize) -> Item<'_> {
+        let element = Element { of: self, index };
+        match &self.verified.envelope.elements[index].body {
+            Body::Clear(plain) => {
+                Item::Present(Present { element, plain: Plaintext::borrowed(*plain) })
+            }
+            Body::Sealed(body) => Item::Sealed(Sealed { element, body: *body }),
+            _ => Item::Absent(Absent { element }),
+        }
+    }
+
+    /// Takes `identity`'s keys to what is sealed here. One opener opens any number of elements at the cost of one key
+    /// agreement for each audience.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongIdentity`] if this envelope was verified for another agent.
+    pub fn opener<'o>(&'o self, identity: &'o Identity) -> Result<Opener<'o>, Error> {
+        let (expected, found) = (self.verified.agent, identity.id());
+        if expected != found {
+            return Err(Error::WrongIdentity { expected, found });
+        }
+        Ok(Opener { of: self, identity, secrets: Vec::new() })
+    }
+
+    /// Records the envelope among its conversations and says how it fits; [`Admitted::standing`] repeats it.
+    #[must_use]
+    pub fn advance(self, conversations: &mut crate::Conversations) -> Self {
+        let verified = &self.verified;
+        let header = &verified.envelope.header;
+        let parties = header.parties();
+        let standing = conversations.advance(&Entry {
+            conversation: verified.conversation,
+            parties: &parties,
+            from: header.from,
+            base: header.base,
+            answers: header.in_reply_to.map(|reply| reply.origin),
+            after: verified.stand_after(),
+            envelope: verified.envelope.digest,
+            origin: verified.envelope.origin(),
+        });
+        self.with_standing(standing)
+    }
+
+    pub(crate) const fn envelope(&self) -> &Envelope<'a> {
+        &self.verified.envelope
+    }
+}
+
+impl fmt::Debug for Admitted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admitted")
+            .field("verified", &self.verified)
+            .field("admission", &self.admission)
+            .field("standing", &self.standing)
+            .finish()
+    }
+}
+
+/// A content element, as its reader meets it.
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever reads elements must say what happens to absent ones"
+)]
+#[derive(Clone, Debug)]
+pub enum Item<'e> {
+    /// Clear content.
+    Present(Present<'e>),
+    /// Sealed content, to be opened.
+    Sealed(Sealed<'e>),
+    /// Content that was left out with its author's consent.
+    Absent(Absent<'e>),
+}
+
+impl<'e> Item<'e> {
+    /// Returns where the element comes from.
+    pub fn provenance(&self) -> Provenance<'e> {
+        match self {
+            Self::Present(present) => present.provenance(),
+            Self::Sealed(sealed) => sealed.provenance(),
+            Self::Absent(absent) => absent.provenance(),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Element<'e> {
+    of: &'e Admitted<'e>,
+    index: usize,
+}
+
+impl<'e> Element<'e> {
+    fn raw(self) -> &'e RawElement<'e> {
+        &self.of.envelope().elements[self.index]
+    }
+
+    fn provenance(self) -> Provenance<'e> {
+        self.of.verified.provenance(self.index)
+    }
+
+    fn check_fresh(self) -> Result<(), Error> {
+        if self.index < self.of.admission.after() {
+            return Err(Error::AlreadyActedOn { element: self.index });
+        }
+        Ok(())
+    }
+
+    fn authorize(self, action: &str, resource: &Resource) -> Result<&'e Authority<'e>, Error> {
+        self.check_fresh()?;
+        let provenance = self.provenance();
+        let (element, author) = (self.index, provenance.author());
+        let mut authorities = provenance.authorities().peekable();
+        if authorities.peek().is_none() {
+            return Err(Error::Unattested { element, author });
+        }
+        authorities
+            .find(|authority| authority.allows(action, resource))
+            .ok_or(Error::NotAuthorized { element, author })
+    }
+
+    fn authorize_jointly<const N: usize>(
+        self,
+        principals: [Principal<'_>; N],
+        action: &str,
+        resource: &Resource,
+    ) -> Result<[&'e Authority<'e>; N], Error> {
+        let first = self.authorize(action, resource)?;
+        let mut found = [first; N];
+        for (slot, principal) in found.iter_mut().zip(principals) {
+            let provenance = self.provenance();
+            *slot = provenance
+                .authorities()
+                .filter(|one| principal == Principal::of(one))
+                .find(|one| one.allows(action, resource))
+                .ok_or(Error::NotAuthorized { element: self.index, author: provenance.author() })?;
+        }
+        Ok(found)
+    }
+}
+
+impl fmt::Debug for Element<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.provenance().fmt(f)
+    }
+}
+
+/// Whom an authority represents, and who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Principal<'p> {
+    issuer: &'p str,
+    subject: &'p str,
+}
+
+impl<'p> Principal<'p> {
+    /// Names a subject under a trust anchor.
+    pub const fn new(issuer: &'p str, subject: &'p str) -> Self {
+        Self { issuer, subject }
+    }
+
+    /// Returns whom an authority represents.
+    pub fn of(authority: &'p Authority<'_>) -> Self {
+        Self { issuer: authority.issuer(), subject: authority.subject() }
+    }
+}
+
+macro_rules! authorizing {
+    ($name:ident) => {
+        impl<'e> $name<'e> {
+            /// Returns where the element comes from.
+            pub fn provenance(&self) -> Provenance<'e> {
+                self.element.provenance()
+            }
+
+            /// Finds the authority by which the element's author may do `action` on `resource`. One chain must grant
+            /// both; several never add up.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::AlreadyActedOn`] if the element was admitted before; [`Error::Unattested`] if its author has no
+            /// authority that counts; [`Error::NotAuthorized`] if none of them grants this.
+            pub fn authorize(
+                &self,
+                action: &str,
+                resource: &Resource,
+            ) -> Result<&'e Authority<'e>, Error> {
+                self.element.authorize(action, resource)
+            }
+
+            /// Finds one authority for each of several principals, all of whom must agree to `action` on `resource`.
+            ///
+            /// # Errors
+            ///
+            /// As [`authorize`](Self::authorize), for the first principal that does not agree.
+            pub fn authorize_jointly<const N: usize>(
+                &self,
+                principals: [Principal<'_>; N],
+                action: &str,
+                resource: &Resource,
+            ) -> Result<[&'e Authority<'e>; N], Error> {
+                self.element.authorize_jointly(principals, action, resource)
+            }
+        }
+    };
+}
+
+authorizing!(Present);
+authorizing!(Sealed);
+
+/// A clear element.
+#[derive(Clone, Debug)]
+pub struct Present<'e> {
+    element: Element<'e>,
+    plain: Plaintext<'e>,
+}
+
+impl<'e> Present<'e> {
+    /// Returns the content.
+    pub fn content(&self) -> &[u8] {
+        self.plain.content()
+    }
+
+    /// Returns the content with its type.
+    pub fn plaintext(self) -> Plaintext<'e> {
+        self.plain
+    }
+
+    /// Returns what form the content has, as its author says.
+    pub fn content_type(&self) -> &str {
+        self.plain.content_type()
+    }
+}
+
+/// A sealed element.
+#[derive(Clone, Debug)]
+pub struct Sealed<'e> {
+    element: Element<'e>,
+    body: SealedBody<'e>,
+}
+
+impl<'e> Sealed<'e> {
+    /// Opens the element for `identity`. For many elements, an [`Opener`] is cheaper.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CannotOpen`] for whatever reason: not a reader, another place, damaged. It says nothing else, so that
+    /// nobody can use the answer as an oracle. [`Error::WrongIdentity`] if the envelope was verified for another agent.
+    pub fn open(&self, identity: &'e Identity) -> Result<Plaintext<'static>, Error> {
+        self.element.of.opener(identity)?.open(self)
+    }
+
+    /// Returns the size of the plaintext in bytes, salt and content type included.
+    pub const fn plain_size(&self) -> usize {
+        self.body.plain_size()
+    }
+}
+
+/// An element whose body was left out with its author's consent.
+#[derive(Clone, Copy, Debug)]
+pub struct Absent<'e> {
+    element: Element<'e>,
+}
+
+impl<'e> Absent<'e> {
+    /// Returns where the element comes from.
+    pub fn provenance(&self) -> Provenance<'e> {
+        self.element.provenance()
+    }
+
+    /// Returns the author.
+    pub fn author(&self) -> AgentId {
+        self.provenance().author()
+    }
+
+    /// Returns what the author said it was.
+    pub fn kind(&self) -> Kind {
+        self.provenance().kind()
+    }
+
+    /// Returns the hop that states it to be absent.
+    pub fn by_hop(&self) -> usize {
+        self.element.raw().absent_by.unwrap_or_default()
+    }
+}
+
+/// Opens the sealed elements of one envelope, remembering the audiences it has been let into.
+#[derive(Debug)]
+pub struct Opener<'o> {
+    of: &'o Admitted<'o>,
+    identity: &'o Identity,
+    secrets: Vec<AudienceSecret>,
+}
+
+impl Opener<'_> {
+    /// Opens an element of this envelope.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CannotOpen`], whatever the reason.
+    pub fn open(&mut self, sealed: &Sealed<'_>) -> Result<Plaintext<'static>, Error> {
+        let element = sealed.element.index;
+        self.try_open(sealed).ok_or(Error::CannotOpen { element })
+    }
+
+    fn try_open(&mut self, sealed: &Sealed<'_>) -> Option<Plaintext<'static>> {
+        let raw = sealed.element.raw();
+        let author = sealed.element.provenance().author();
+        let id = self.audience_of(raw)?;
+        let secret = self.secret(&id)?;
+        let place = Place {
+            before: &raw.before,
+            author: &author,
+            kind: raw.record.kind.number(),
+            commit: raw.record.commit,
+        };
+        let opened = Plaintext::opened(sealed.body.open(secret, &place)?)?;
+        // The commitment is what makes all readers see the same content.
+        (opened.plain()?.commit(&author).as_bytes() == raw.record.commit).then_some(opened)
+    }
+
+    /// Lets the identity into the audience with this id, or remembers that it is.
+    pub(crate) fn secret(&mut self, id: &AudienceId) -> Option<&AudienceSecret> {
+        if let Some(known) = self.secrets.iter().position(|secret| secret.id() == id) {
+            return self.secrets.get(known);
+        }
+        let envelope = self.of.envelope();
+        let secret = envelope.elements.iter().find_map(|element| match &element.body {
+            // A late reader finds itself in a later audience with the same id.
+            Body::Audience(audience) if audience.id == *id => audience.decrypt(
+                &envelope.digest,
+                &self.identity.id(),
+                self.identity.sealing_secrets(),
+            ),
+            _ => None,
+        })?;
+        self.secrets.push(secret);
+        self.secrets.last()
+    }
+
+    pub(crate) const fn envelope(&self) -> HeaderDigest {
+        self.of.envelope().digest
+    }
+
+    /// Returns the index and id of the audience that an element is sealed to.
+    pub(crate) fn audience_index(&self, sealed: &Sealed<'_>) -> Option<(usize, AudienceId)> {
+        let raw = sealed.element.raw();
+        Some((raw.record.sealed?.audience, self.audience_of(raw)?))
+    }
+
+    fn audience_of(&self, element: &RawElement<'_>) -> Option<AudienceId> {
+        let index = element.record.sealed?.audience;
+        match &self.of.envelope().elements.get(index)?.body {
+            Body::Audience(audience) => Some(audience.id),
+            _ => None,
+        }
+    }
+}
+
+/// Content with its type. What was opened is wiped on drop.
+#[derive(Clone)]
+pub struct Plaintext<'e> {
+    bytes: Bytes<'e>,
+}
+
+#[derive(Clone)]
+enum Bytes<'e> {
+    Borrowed(Plain<'e>),
+    Opened(Zeroizing<Vec<u8>>),
+}
+
+impl<'e> Plaintext<'e> {
+    pub(crate) const fn borrowed(plain: Plain<'e>) -> Self {
+        Self { bytes: Bytes::Borrowed(plain) }
+    }
+
+    /// Takes decrypted bytes, if they have the form of a plain body.
+    fn opened(bytes: Zeroizing<Vec<u8>>) -> Option<Plaintext<'static>> {
+        let mut decoder = Decoder::new(&bytes);
+        Plain::decode(&mut decoder).ok()?;
+        decoder.finish().ok()?;
+        Some(Plaintext { bytes: Bytes::Opened(bytes) })
+    }
+
+    fn plain(&self) -> Option<Plain<'_>> {
+        match &self.bytes {
+            Bytes::Borrowed(plain) => Some(*plain),
+            Bytes::Opened(bytes) => Plain::decode(&mut Decoder::new(bytes)).ok(),
+        }
+    }
+
+    /// Returns the content.
+    pub fn content(&self) -> &[u8] {
+        self.plain().map_or(&[], |plain| plain.content)
+    }
+
+    /// Returns what form the content has, as its author says: a media type.
+    pub fn content_type(&self) -> &str {
+        self.plain().map_or("", |plain| plain.content_type)
+    }
+
+    /// Reads CBOR content, in any encoding, as a `T`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ContentForm`] if the content is not CBOR of this shape.
+    #[cfg(feature = "serde")]
+    pub fn content_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+        let mut content = self.content();
+        let value = ciborium::from_reader(&mut content)
+            .map_err(|_| Error::ContentForm { expected: "CBOR of the type asked for" })?;
+        if content.is_empty() {
+            Ok(value)
+        } else {
+            Err(Error::ContentForm { expected: "one CBOR item" })
+        }
+    }
+}
+
+impl fmt::Debug for Plaintext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plaintext({}, {} bytes)", self.content_type(), self.content().len())
+    }
+}

@@ -1,0 +1,354 @@
+//! Verification, in the one order in which it happens. SPEC §9.3.
+//!
+//! Everything cheap comes first: until an origin is found that would be trusted, no signature is checked; then hop 0's
+//! alone, which no outsider can make; then all others in one batch.
+
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+
+use super::decoded::{Body, Envelope};
+use super::hop::before_hop_0;
+use super::verified::{Attestation, Role, Verified, principal};
+use crate::context::{AnyKind, control_commit};
+use crate::delegation::{Audience, Authority, AuthorityCache, Judge};
+use crate::digest::{Digest, HopId};
+use crate::replay::{Path, ReplayWindow};
+use crate::signature::{Check, verify_batch};
+use crate::statement::{Parent, StatementKind};
+use crate::time::Clock;
+use crate::verifier::{Sealing, UntrustedOrigin, Verifier};
+use crate::{Error, Timestamp};
+
+/// State that verification may use: a replay window to refuse early, and a cache to save signatures.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Aids<'s> {
+    /// Refuses replays before any signature is checked. Admission, which remembers, comes after verification.
+    pub window: Option<&'s ReplayWindow>,
+    /// Saves the signatures of chains that were verified before.
+    pub cache: Option<&'s mut AuthorityCache>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Verifies for an archive or a router that is named nowhere in the envelope: everything but the addressee.
+    ///
+    /// # Errors
+    ///
+    /// In this order: time (304, 320 to 323), stale revocations (511), the element chain (401), control data (402, 501),
+    /// policy (603, 606), authority (510, 512), hop 0's signature (410), all other signatures (410 to 412), contents (403,
+    /// 404).
+    pub fn verify_as_observer(
+        self,
+        verifier: &Verifier,
+        now: Timestamp,
+    ) -> Result<Verified<'a, super::Observer>, Error> {
+        self.verify_with(verifier, now, Aids::default())
+    }
+
+    /// Verifies for an agent that the last hop names as next, and that may forward but not open.
+    ///
+    /// # Errors
+    ///
+    /// As [`Envelope::verify_as_observer`], and [`Error::NotAddressed`].
+    pub fn verify_as_relay(
+        self,
+        verifier: &Verifier,
+        now: Timestamp,
+    ) -> Result<Verified<'a, super::Relay>, Error> {
+        self.verify_with(verifier, now, Aids::default())
+    }
+
+    /// Verifies for an agent that the last hop names as next and that the header names in `to` or `via`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Envelope::verify_as_relay`], and [`Error::NotARecipient`].
+    pub fn verify_as_reader(
+        self,
+        verifier: &Verifier,
+        now: Timestamp,
+    ) -> Result<Verified<'a, super::Reader>, Error> {
+        self.verify_with(verifier, now, Aids::default())
+    }
+
+    /// Verifies for a role, with the help of state that the caller keeps.
+    ///
+    /// # Errors
+    ///
+    /// As the role's own method, and what [`ReplayWindow`] refuses (340, 321).
+    pub fn verify_with<R: Role>(
+        mut self,
+        verifier: &Verifier,
+        now: Timestamp,
+        mut aids: Aids<'_>,
+    ) -> Result<Verified<'a, R>, Error> {
+        let clock = verifier.clock(now);
+        // V-40: the window.
+        self.check_window(verifier, &clock)?;
+        // V-41: the addressee.
+        R::check_addressee(&self, &verifier.agent)?;
+        // V-42: not admitted before.
+        let path = self.path();
+        if let Some(window) = aids.window {
+            window.seen(&self.replay_path(&path))?;
+        }
+        // V-43: the element chain, up to the head of every hop.
+        self.check_element_chain()?;
+        // V-44: control data is what its record commits to, and of its author.
+        self.check_control()?;
+        // V-45: the reader's own policy.
+        self.check_policy(verifier)?;
+        // V-46: chains and the keys of all who sign.
+        verifier.revocations.check_age(&clock)?;
+        self.check_signers(verifier)?;
+        let conversation = self.header.conversation();
+        let judge = Judge {
+            anchors: &verifier.anchors,
+            revocations: &verifier.revocations,
+            clock,
+            audience: if R::COMPARES_AUDIENCE {
+                Audience::Reader(verifier.audience.as_deref())
+            } else {
+                Audience::Ignored
+            },
+            conversation,
+        };
+        let attestations = self.attestations(&judge);
+        // V-47: an origin that would be trusted if its signatures hold.
+        let origin = attestations
+            .iter()
+            .filter(|one| one.author == self.header.from)
+            .find_map(|one| one.judged.as_ref().ok());
+        if origin.is_none() && verifier.untrusted_origin == UntrustedOrigin::Refused {
+            return Err(self.untrusted_origin(&attestations));
+        }
+        let principal = principal(origin);
+        // V-48: hop 0's signature, alone.
+        self.check_hop_0()?;
+        // V-49: all other signatures, as one batch.
+        let fresh = self.check_batch(&attestations, aids.cache.as_deref())?;
+        // V-50: content bodies.
+        self.check_contents()?;
+        if let Some(cache) = &mut aids.cache {
+            fresh.into_iter().for_each(|chain| cache.insert(chain));
+        }
+        Ok(Verified {
+            envelope: self,
+            attestations,
+            conversation,
+            path,
+            principal,
+            clock,
+            agent: verifier.agent,
+            role: PhantomData,
+        })
+    }
+
+    /// Returns id and count of every hop.
+    pub(crate) fn path(&self) -> Vec<(HopId, usize)> {
+        self.hops.iter().enumerate().map(|(index, hop)| (hop.id, self.count_at(index))).collect()
+    }
+
+    pub(crate) fn replay_path<'e>(&self, hops: &'e [(HopId, usize)]) -> Path<'e> {
+        Path {
+            envelope: self.digest,
+            created: self.header.created,
+            expires: self.header.expires,
+            hops,
+        }
+    }
+
+    fn check_window(&self, verifier: &Verifier, clock: &Clock) -> Result<(), Error> {
+        let (created, expires, now) = (self.header.created, self.header.expires, clock.now());
+        if expires <= created {
+            return Err(Error::WindowReversed { not_before: created, expires });
+        }
+        let seconds = expires.as_unix_seconds() - created.as_unix_seconds();
+        let maximum = verifier.limits.lifetime.as_secs();
+        if seconds > maximum {
+            return Err(Error::LifetimeTooLong { seconds, maximum });
+        }
+        if clock.is_before(created) {
+            return Err(Error::NotYetValid { created, now });
+        }
+        if clock.is_past(expires) {
+            return Err(Error::Expired { expires, now });
+        }
+        for (index, hop) in self.hops.iter().enumerate() {
+            if clock.is_before(hop.at) {
+                let (at, not_before, not_after) = (hop.at, created, clock.latest());
+                return Err(Error::HopTime { hop: index, at, not_before, not_after });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_control(&self) -> Result<(), Error> {
+        for (index, element) in self.elements.iter().enumerate() {
+            let (AnyKind::Control(control), Some(body)) =
+                (element.record.kind, element.encoded_body)
+            else {
+                continue;
+            };
+            let author = self.author(element);
+            let commit = control_commit(&author, control.number(), body);
+            if commit.as_bytes() != element.record.commit {
+                return Err(Error::ControlCommit { element: index });
+            }
+            if let Body::Authority(chain) = &element.body
+                && chain.holder() != author
+            {
+                let holder = chain.holder();
+                return Err(Error::LeafNotAuthor { element: index, holder, author });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_policy(&self, verifier: &Verifier) -> Result<(), Error> {
+        for (index, element) in self.elements.iter().enumerate() {
+            match &element.body {
+                Body::KeyPackage(package) if package.claims.suite < verifier.minimum_suite => {
+                    return Err(Error::SuiteTooWeak {
+                        minimum: verifier.minimum_suite.number(),
+                        found: package.claims.suite.number(),
+                    });
+                }
+                _ if verifier.sealed_content == Sealing::Required
+                    && matches!(element.record.kind, AnyKind::Content(_))
+                    && element.record.sealed.is_none() =>
+                {
+                    return Err(Error::MustBeSealed { element: index });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_signers(&self, verifier: &Verifier) -> Result<(), Error> {
+        for (index, hop) in self.hops.iter().enumerate() {
+            if verifier.revocations.has_key(&hop.signer) {
+                return Err(Error::SignerRevoked { hop: index, signer: hop.signer });
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what every chain is worth if its signatures hold, and which signers are anchors themselves.
+    fn attestations(&self, judge: &Judge<'_>) -> Vec<Attestation<'a>> {
+        let mut found = Vec::new();
+        for (index, element) in self.elements.iter().enumerate() {
+            if let Body::Authority(chain) = &element.body {
+                let (author, judged) = (self.author(element), chain.judge(judge));
+                found.push(Attestation { element: Some(index), author, judged });
+            }
+        }
+        for hop in &self.hops {
+            let author = hop.signer;
+            let known = |one: &Attestation<'_>| one.element.is_none() && one.author == author;
+            if let Some(anchor) = judge.anchors.find(&author)
+                && !found.iter().any(known)
+            {
+                let judged = Ok(Authority::of_anchor(anchor.clone()));
+                found.push(Attestation { element: None, author, judged });
+            }
+        }
+        found
+    }
+
+    fn untrusted_origin(&self, attestations: &[Attestation<'_>]) -> Error {
+        let reasons = attestations
+            .iter()
+            .filter(|one| one.author == self.header.from)
+            .filter_map(|one| one.judged.as_ref().err().copied())
+            .collect();
+        Error::UntrustedOrigin { reasons }
+    }
+
+    fn hop_check(&self, hop: usize) -> Result<Check, Error> {
+        let prev = match hop.checked_sub(1) {
+            None => before_hop_0(&self.digest),
+            Some(earlier) => self.hops[earlier].id.as_bytes(),
+        };
+        let raw = &self.hops[hop];
+        raw.statement
+            .bind(StatementKind::Hop, Parent::Id(prev))
+            .check(&raw.signer)
+            .map_err(|_| self.hop_error(hop))
+    }
+
+    fn hop_error(&self, hop: usize) -> Error {
+        Error::HopSignature { hop, signer: self.hops[hop].signer }
+    }
+
+    fn check_hop_0(&self) -> Result<(), Error> {
+        self.hop_check(0)?.verify().map_err(|_| self.hop_error(0))
+    }
+
+    /// Checks all signatures but hop 0's. Returns the trusted chains that were not in the cache.
+    fn check_batch(
+        &self,
+        attestations: &[Attestation<'a>],
+        cache: Option<&AuthorityCache>,
+    ) -> Result<Vec<Digest>, Error> {
+        let mut checks = Vec::new();
+        // What to say if the check at the same position fails.
+        let mut blame: Vec<Blame> = Vec::new();
+        let mut fresh = Vec::new();
+        for hop in 1..self.hops.len() {
+            checks.push(self.hop_check(hop)?);
+            blame.push(Blame::Hop(hop));
+        }
+        for (index, element) in self.elements.iter().enumerate() {
+            match &element.body {
+                Body::Authority(chain) => {
+                    let counts =
+                        |one: &Attestation<'_>| one.element == Some(index) && one.judged.is_ok();
+                    let trusted = attestations.iter().any(counts);
+                    if trusted && let Some(cache) = cache {
+                        let digest = chain.digest();
+                        if cache.contains(&digest) {
+                            continue;
+                        }
+                        fresh.push(digest);
+                    }
+                    for (link, check) in chain.checks(Some(index)).enumerate() {
+                        checks.push(check?);
+                        blame.push(Blame::Link { element: index, link });
+                    }
+                }
+                Body::KeyPackage(package) => {
+                    checks.push(package.check(Some(index))?);
+                    blame.push(Blame::KeyPackage { element: index });
+                }
+                _ => {}
+            }
+        }
+        verify_batch(&checks).map_err(|first| match blame[first] {
+            Blame::Hop(hop) => self.hop_error(hop),
+            Blame::Link { element, link } => match &self.elements[element].body {
+                Body::Authority(chain) => chain.signature_error(Some(element), link),
+                _ => Error::ControlRecord { element },
+            },
+            Blame::KeyPackage { element } => {
+                Error::KeyPackageSignature { element: Some(element), agent: self.header.from }
+            }
+        })?;
+        Ok(fresh)
+    }
+
+    fn check_contents(&self) -> Result<(), Error> {
+        for (index, element) in self.elements.iter().enumerate() {
+            element.body.check(&element.record, &self.author(element), index)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Blame {
+    Hop(usize),
+    Link { element: usize, link: usize },
+    KeyPackage { element: usize },
+}

@@ -1,0 +1,51 @@
+//! Signed, end-to-end encrypted envelopes for AI agents.
+#![cfg_attr(not(test), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+#[cfg(all(feature = "std", not(test)))]
+extern crate std;
+
+pub mod budget;
+mod cbor;
+mod context;
+mod delegation;
+mod digest;
+mod entropy;
+mod envelope;
+mod error;
+mod identity;
+mod inbox;
+mod limits;
+mod replay;
+mod scope;
+mod seal;
+mod signature;
+mod statement;
+mod time;
+mod verifier;
+
+pub use context::{Conversations, Kind, Line, Missing, Stand, Standing};
+pub use delegation::{
+    Authority, AuthorityCache, ChainStatus, DelegationChain, Grant, Narrow, Revocations, Step,
+    Subjects, TrustAnchor, TrustAnchors,
+};
+pub use digest::{
+    AllotmentId, AudienceId, ContextId, ConversationId, Digest, ElementId, EnvelopeId,
+    HeaderDigest, HopId, LinkId, TokenId,
+};
+pub use entropy::Entropy;
+pub use envelope::{
+    Absent, Admitted, Agents, Aids, Audience, Coverage, Draft, Envelope, Header, Hop, InReplyTo,
+    IntoRecipients, Item, Labels, NewElement, Observer, Onward, Opener, OriginFork, Plaintext,
+    Present, Principal, Provenance, Reader, Reference, Relay, Reply, Role, Sealed, Seen, Sent,
+    Verified,
+};
+pub use error::{Culprit, Error, Place};
+pub use identity::{AgentId, Identity, KeyPackage, SigningKey, Suite};
+pub use inbox::Inbox;
+pub use limits::Limits;
+pub use replay::{Admission, ReplayCapacity, ReplayWindow};
+pub use scope::{Permission, Resource, Scope};
+pub use time::Timestamp;
+pub use verifier::Verifier;

@@ -1,0 +1,273 @@
+//! The one Ed25519 acceptance rule, the same alone and in a batch: RFC 8032 §5.1.7, with the
+//! cofactored equation `[8](SB − R − kA) = 0`.
+//!
+//! Of the bytes, every check is made here, whatever the curve library accepts: S < L; for A and R,
+//! y < p and no "−0"; A not of small order. A mixed-order A and any small-order R pass.
+//!
+//! This module refuses to know what is signed, who may sign, and why: it is given parts of a
+//! message and never looks inside them.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::fmt;
+
+use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
+use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
+use ed25519_dalek::ed25519::signature::MultipartSigner;
+use sha2::{Digest, Sha512};
+
+/// Says why 32 bytes can't be the public key of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyFault {
+    /// Another encoding exists for the same point: y ≥ p, or x = 0 with the sign bit set.
+    NonCanonical,
+    /// The point is one of eight, under which anyone can sign any message.
+    SmallOrder,
+}
+
+/// Says why a signature was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignatureFault {
+    /// The key would be refused by [`check_key`].
+    Key(KeyFault),
+    /// R has another encoding: y ≥ p, or x = 0 with the sign bit set.
+    NonceNonCanonical,
+    /// S ≥ L.
+    ScalarNotReduced,
+    /// No point of the curve has the y of A.
+    KeyNotOnCurve,
+    /// No point of the curve has the y of R.
+    NonceNotOnCurve,
+    /// Everything has its form, but this key didn't sign this message so.
+    Equation,
+}
+
+/// Refuses bytes that must never become an agent's key, by comparing bytes. Whether a point of the
+/// curve has this y is left to verification, which has to find the point anyway.
+pub(crate) fn check_key(bytes: &[u8; 32]) -> Result<(), KeyFault> {
+    if !is_canonical(bytes) {
+        return Err(KeyFault::NonCanonical);
+    }
+    if SMALL_ORDER_Y.contains(&without_sign(bytes)) {
+        return Err(KeyFault::SmallOrder);
+    }
+    Ok(())
+}
+
+/// A signature whose bytes passed, waiting for its curve equation.
+pub(crate) struct Check {
+    key: [u8; 32],
+    nonce: [u8; 32],
+    scalar: [u8; 32],
+    /// SHA-512(R ‖ A ‖ M): k before its reduction, and what a batch is bound to.
+    digest: [u8; 64],
+}
+
+impl Check {
+    /// Checks the bytes of `key` and `signature`, and hashes the parts of `message` in their order.
+    pub(crate) fn new(
+        key: &[u8; 32],
+        message: &[&[u8]],
+        signature: &[u8; 64],
+    ) -> Result<Self, SignatureFault> {
+        let mut nonce = [0; 32];
+        let mut scalar = [0; 32];
+        nonce.copy_from_slice(&signature[..32]);
+        scalar.copy_from_slice(&signature[32..]);
+
+        check_key(key).map_err(SignatureFault::Key)?;
+        if !is_canonical(&nonce) {
+            return Err(SignatureFault::NonceNonCanonical);
+        }
+        // S + L would be a second signature, for the same key and message.
+        if !is_below(&scalar, &L) {
+            return Err(SignatureFault::ScalarNotReduced);
+        }
+
+        let hash = Sha512::new().chain_update(nonce).chain_update(key);
+        let hash = message.iter().fold(hash, |hash, part| hash.chain_update(part));
+        Ok(Self { key: *key, nonce, scalar, digest: hash.finalize().into() })
+    }
+
+    /// Verifies the curve equation of this signature alone.
+    pub(crate) fn verify(&self) -> Result<(), SignatureFault> {
+        let a = decompress(&self.key).ok_or(SignatureFault::KeyNotOnCurve)?;
+        let r = decompress(&self.nonce).ok_or(SignatureFault::NonceNotOnCurve)?;
+        let sb_minus_ka = EdwardsPoint::vartime_double_scalar_mul_basepoint(
+            &self.challenge(),
+            &-a,
+            &self.response(),
+        );
+        // Equal encodings of R and SB − kA would be the cofactorless rule, which no batch can keep.
+        if !(sb_minus_ka - r).mul_by_cofactor().is_identity() {
+            return Err(SignatureFault::Equation);
+        }
+        Ok(())
+    }
+
+    /// k of RFC 8032 §5.1.7. Reduced mod L, which under a mixed-order A moves kA only by a point
+    /// the cofactor clears.
+    fn challenge(&self) -> Scalar {
+        Scalar::from_bytes_mod_order_wide(&self.digest)
+    }
+
+    fn response(&self) -> Scalar {
+        Scalar::from_bytes_mod_order(self.scalar)
+    }
+}
+
+/// Accepts exactly the batches of which [`Check::verify`] accepts each, and costs less, above all
+/// when keys recur. Otherwise returns the index of the first it refuses.
+pub(crate) fn verify_batch(checks: &[Check]) -> Result<(), usize> {
+    let accepted = match checks {
+        [] => true,
+        [alone] => alone.verify().is_ok(),
+        several => combination_vanishes(several),
+    };
+    if accepted {
+        return Ok(());
+    }
+    // Equations that hold have a combination that holds, so one of them fails alone. If none does,
+    // the machine has miscalculated, and no answer of it is worth an acceptance.
+    Err(checks.iter().position(|check| check.verify().is_err()).unwrap_or(0))
+}
+
+/// `[8](Σ zᵢRᵢ + Σ zᵢkᵢAᵢ − (Σ zᵢSᵢ)B) = 0`, with the terms of equal keys made one.
+fn combination_vanishes(checks: &[Check]) -> bool {
+    let coefficients = coefficients(checks);
+
+    let mut base = Scalar::ZERO;
+    let mut keys = BTreeMap::<&[u8; 32], Scalar>::new();
+    for (check, z) in checks.iter().zip(&coefficients) {
+        base -= z * check.response();
+        *keys.entry(&check.key).or_default() += z * check.challenge();
+    }
+
+    // The signs leave R its short coefficients, which halves the additions it takes.
+    let nonces = checks.iter().map(|check| &check.nonce);
+    let points = nonces.chain(keys.keys().copied()).map(decompress);
+    let scalars = coefficients.iter().chain(keys.values());
+    EdwardsPoint::optional_multiscalar_mul(
+        scalars.chain([&base]),
+        points.chain([Some(ED25519_BASEPOINT_POINT)]),
+    )
+    .is_some_and(|sum| sum.mul_by_cofactor().is_identity())
+}
+
+/// One 128-bit coefficient for each check, from a hash of all of them: whoever changes a signature
+/// changes every coefficient, so faults can't be made to cancel.
+fn coefficients(checks: &[Check]) -> Vec<Scalar> {
+    let mut seed = Sha512::new();
+    for check in checks {
+        seed.update(check.key);
+        seed.update(check.nonce);
+        seed.update(check.scalar);
+        seed.update(check.digest);
+    }
+    let seed = seed.finalize();
+
+    let coefficient = |index: u64| {
+        let hash = Sha512::new().chain_update(seed).chain_update(index.to_le_bytes()).finalize();
+        let mut short = [0; 16];
+        short.copy_from_slice(&hash[..16]);
+        Scalar::from(u128::from_le_bytes(short))
+    };
+    (0..).zip(checks).map(|(index, _)| coefficient(index)).collect()
+}
+
+/// The secret half of an agent's signing key. Wiped when dropped.
+///
+/// It makes its own public half: a signer that is handed one apart from the secret can be brought
+/// to sign under two, and that gives the secret away.
+pub(crate) struct SigningKey(ed25519_dalek::SigningKey);
+
+impl SigningKey {
+    /// Derives the key from its 32-byte seed, RFC 8032 §5.1.5.
+    pub(crate) fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(ed25519_dalek::SigningKey::from_bytes(seed))
+    }
+
+    /// Returns the public key, which always passes [`check_key`].
+    pub(crate) fn public(&self) -> [u8; 32] {
+        self.0.verifying_key().to_bytes()
+    }
+
+    /// Signs the parts of `message`, one after the other, RFC 8032 §5.1.6.
+    pub(crate) fn sign(&self, message: &[&[u8]]) -> [u8; 64] {
+        self.0.multipart_sign(message).to_bytes()
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(..)")
+    }
+}
+
+/// Whether these are the bytes RFC 8032 §5.1.2 gives the point: y < p, and no sign on x = 0.
+fn is_canonical(point: &[u8; 32]) -> bool {
+    let y = without_sign(point);
+    // y² = 1 is where x = 0.
+    let minus_zero = *point != y && (y == ONE || y == MINUS_ONE);
+    is_below(&y, &P) && !minus_zero
+}
+
+fn without_sign(point: &[u8; 32]) -> [u8; 32] {
+    let mut y = *point;
+    y[31] &= 0x7f;
+    y
+}
+
+/// Compares little-endian numbers.
+fn is_below(number: &[u8; 32], bound: &[u8; 32]) -> bool {
+    number.iter().rev().lt(bound.iter().rev())
+}
+
+fn decompress(point: &[u8; 32]) -> Option<EdwardsPoint> {
+    CompressedEdwardsY(*point).decompress()
+}
+
+/// p = 2²⁵⁵ − 19, RFC 8032 §5.1.
+const P: [u8; 32] = [
+    0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+];
+
+/// L = 2²⁵² + 27742317777372353535851937790883648493, the order of B, RFC 8032 §5.1.
+const L: [u8; 32] = [
+    0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10,
+];
+
+const ONE: [u8; 32] = [
+    0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+];
+
+const MINUS_ONE: [u8; 32] = [
+    0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+];
+
+/// The y of the eight points whose order divides 8: of order 1 and 2, which have x = 0; of the two
+/// of order 4; and of the four of order 8.
+const SMALL_ORDER_Y: [[u8; 32]; 5] = [
+    ONE,
+    MINUS_ONE,
+    [0; 32],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+];
+
+#[cfg(test)]
+mod tests;
