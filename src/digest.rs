@@ -115,6 +115,8 @@ digests! {
     AudienceId(32);
     /// The id of an allotment, root or split.
     AllotmentId(32);
+    /// The id of a ledger entry; of a split, also the id of the allotment that it makes.
+    EntryId(32);
     /// The random id that the originator gives an envelope.
     EnvelopeId(16);
     /// The random id that the first originator gives a conversation.

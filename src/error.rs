@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::budget::{Dimension, Wider};
+use crate::budget::{Breach, Dimension, Unfunded, Wider};
 use crate::delegation::ChainStatus;
 use crate::digest::{HeaderDigest, HopId};
 use crate::identity::AgentId;
@@ -993,6 +993,163 @@ errors! {
     1004 "zero_weights" Caller Place::Call =>
     ZeroWeights
     "the weights of the shares add up to zero";
+
+    /// A carried allotment does not follow from the one above it: another holder, another allotment, another payer.
+    1010 "allotment_lineage" Peer element.map_or(Place::Entry(*entry), Place::Element) =>
+    AllotmentLineage {
+        /// The element that carries it.
+        element: Option<usize>,
+        /// The statement, the root allotment being 0.
+        entry: usize,
+    }
+    "statement {entry} of the allotment{} does not follow from the one above it", InElement(*element);
+
+    /// A carried split breaks what its holder was granted.
+    1011 "allotment_breach" Peer element.map_or(Place::Entry(*entry), Place::Element) =>
+    AllotmentBreach {
+        /// The element that carries it.
+        element: Option<usize>,
+        /// The statement, the root allotment being 0.
+        entry: usize,
+        /// What it breaks.
+        breach: Breach,
+    }
+    "statement {entry} of the allotment{} is in breach: {breach}", InElement(*element);
+
+    /// The signature of a carried allotment is not valid.
+    1012 "allotment_signature" Peer element.map_or(Place::Entry(*entry), Place::Element) =>
+    AllotmentSignature {
+        /// The element that carries it.
+        element: Option<usize>,
+        /// The statement, the root allotment being 0.
+        entry: usize,
+        /// The agent that would have signed.
+        signer: AgentId,
+    }
+    "signature of statement {entry} of the allotment{} is not one by {signer}", InElement(*element);
+
+    /// An allotment is not made out for the place where it stands.
+    1013 "allotment_place" Peer Place::Element(*element) =>
+    AllotmentPlace {
+        /// The element.
+        element: usize,
+        /// What does not fit.
+        reason: &'static str,
+    }
+    "allotment in element {element} is not made out for this place: {reason}";
+
+    /// The header declares more than the originator's allotment grants.
+    1014 "declared_beyond_allotment" Originator Place::Header =>
+    DeclaredBeyondAllotment {
+        /// The element with the allotment.
+        element: usize,
+        /// In what.
+        wider: Wider,
+    }
+    "the header declares more than the allotment in element {element} grants: {wider}";
+
+    /// A report element is not the history of its author's ledger, or does not end in a report.
+    1015 "report_form" Peer Place::Element(*element) =>
+    ReportForm {
+        /// The element.
+        element: usize,
+    }
+    "element {element} is not a history of its author's ledger that ends in a report";
+
+    /// Policy: nothing is done without an allotment that counts.
+    1016 "must_be_funded" Originator Place::Envelope =>
+    MustBeFunded {
+        /// Why each allotment for this agent funds nothing; empty if there is none.
+        reasons: Vec<Unfunded>,
+    }
+    "no allotment for this agent counts: {}", Unpaid(reasons);
+
+    /// The ledger has made its last report.
+    1020 "ledger_closed" Caller Place::Call =>
+    LedgerClosed
+    "the ledger has made its last report";
+
+    /// An operation that does not fit the ledger.
+    1021 "ledger_refused" Caller Place::Call =>
+    LedgerRefused {
+        /// Why.
+        reason: &'static str,
+    }
+    "the ledger refuses: {reason}";
+
+    /// A split goes beyond the terms of its ledger.
+    1022 "split_widened" Caller Place::Call =>
+    SplitWidened {
+        /// In what.
+        wider: Wider,
+    }
+    "the split goes beyond the terms of this ledger: {wider}";
+
+    /// The deadline, or the end of the wall time, has passed.
+    1023 "deadline_passed" Caller Place::Call =>
+    DeadlinePassed {
+        /// When it was.
+        deadline: Timestamp,
+        /// The time of the call.
+        now: Timestamp,
+    }
+    "the deadline was {deadline}, the time is {now}";
+
+    /// As many children are running as the ceiling `concurrency` allows.
+    1024 "too_many_children" Caller Place::Call =>
+    TooManyChildren {
+        /// How many.
+        running: usize,
+    }
+    "{running} children are running, which is as many as the concurrency granted";
+
+    /// A report cannot be credited.
+    1025 "report_refused" Peer Place::Call =>
+    ReportRefused {
+        /// Why.
+        reason: &'static str,
+    }
+    "the report cannot be credited: {reason}";
+
+    /// An entry of a reported ledger breaks a rule.
+    1026 "history_breach" Peer Place::Entry(usize::try_from(*entry).unwrap_or(usize::MAX)) =>
+    HistoryBreach {
+        /// The sequence number of the entry.
+        entry: u64,
+        /// What it breaks.
+        breach: Breach,
+    }
+    "entry {entry} of the ledger is in breach: {breach}";
+
+    /// The signature of a ledger entry is not valid.
+    1027 "entry_signature" Peer Place::Entry(*entry) =>
+    EntrySignature {
+        /// The position of the entry among those given.
+        entry: usize,
+        /// The agent that would have signed.
+        signer: AgentId,
+    }
+    "signature of ledger entry {entry} is not one by {signer}";
+
+    /// Statements that convict nobody.
+    1028 "no_evidence" Peer Place::Call =>
+    NoEvidence
+    "the statements convict nobody";
+}
+
+struct Unpaid<'a>(&'a [Unfunded]);
+
+impl fmt::Display for Unpaid<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("there is none");
+        }
+        for (index, reason) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{reason}")?;
+        }
+        Ok(())
+    }
 }
 
 struct DepthAllowed(Option<u64>);

@@ -31,15 +31,15 @@ pub use delegation::{
     Subjects, TrustAnchor, TrustAnchors,
 };
 pub use digest::{
-    AllotmentId, AudienceId, ContextId, ConversationId, Digest, ElementId, EnvelopeId,
+    AllotmentId, AudienceId, ContextId, ConversationId, Digest, ElementId, EntryId, EnvelopeId,
     HeaderDigest, HopId, LinkId, TokenId,
 };
 pub use entropy::Entropy;
 pub use envelope::{
-    Absent, Admitted, Agents, Aids, Audience, Coverage, Draft, Envelope, Header, Hop, InReplyTo,
-    IntoRecipients, Item, Labels, NewElement, Observer, Onward, Opener, OriginFork, Plaintext,
-    Present, Principal, Provenance, Reader, Reference, Relay, Reply, Role, Sealed, Seen, Sent,
-    Verified,
+    Absent, Admitted, Agents, Aids, Allotment, Audience, Budget, Coverage, Draft, Envelope,
+    FundedDraft, FundedOnward, Header, Hop, InReplyTo, IntoRecipients, Item, Labels, NewElement,
+    Observer, Onward, Opener, OriginFork, Plaintext, Present, Principal, Provenance, Reader,
+    Reference, Relay, Reply, Role, Sealed, Seen, Sent, Verified,
 };
 pub use error::{Culprit, Error, Place};
 pub use identity::{AgentId, Identity, KeyPackage, SigningKey, Suite};

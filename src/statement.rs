@@ -28,6 +28,10 @@ pub(crate) enum StatementKind {
     Link,
     /// A hop; the parent is the hop before, or the header.
     Hop,
+    /// A root allotment.
+    Allotment,
+    /// An entry of a ledger.
+    Entry,
 }
 
 impl StatementKind {
@@ -36,6 +40,8 @@ impl StatementKind {
             Self::KeyPackage => "agent-envelope/1/key-package",
             Self::Link => "agent-envelope/1/link",
             Self::Hop => "agent-envelope/1/hop",
+            Self::Allotment => "agent-envelope/1/allotment",
+            Self::Entry => "agent-envelope/1/entry",
         }
     }
 }

@@ -38,11 +38,18 @@ pub struct Verifier {
     pub(crate) skew: Duration,
     pub(crate) sealed_content: Sealing,
     pub(crate) minimum_suite: Suite,
+    pub(crate) funding: FundingPolicy,
     pub(crate) untrusted_origin: UntrustedOrigin,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sealing {
+    Optional,
+    Required,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FundingPolicy {
     Optional,
     Required,
 }
@@ -79,6 +86,7 @@ impl Verifier {
             skew: Duration::from_secs(30),
             sealed_content: Sealing::Optional,
             minimum_suite: Suite::X25519ChaCha20Poly1305,
+            funding: FundingPolicy::Optional,
             untrusted_origin: UntrustedOrigin::Refused,
         })
     }
@@ -100,6 +108,13 @@ impl Verifier {
     #[must_use]
     pub const fn require_sealed_content(mut self) -> Self {
         self.sealed_content = Sealing::Required;
+        self
+    }
+
+    /// Refuses envelopes that this agent would read without an allotment that counts: [`Error::MustBeFunded`].
+    #[must_use]
+    pub const fn require_funding(mut self) -> Self {
+        self.funding = FundingPolicy::Required;
         self
     }
 

@@ -8,7 +8,7 @@ use core::cmp::Ordering;
 use core::fmt;
 
 use super::dimension::asset;
-use super::{Dimension, Kind, share};
+use super::{Dimension, DimensionKind, share};
 use crate::Error;
 use crate::cbor::{Decoder, Encoder, MAX_UINT, Sink};
 
@@ -124,8 +124,8 @@ impl Amounts {
         self.combine(other, |dimension, ours, theirs| {
             Ok(match (dimension.kind(), ours, theirs) {
                 (_, Some(ours), Some(theirs)) => Some(ours.min(theirs)),
-                (Kind::Consumable, ..) => None,
-                (Kind::Ceiling, ours, theirs) => ours.or(theirs),
+                (DimensionKind::Consumable, ..) => None,
+                (DimensionKind::Ceiling, ours, theirs) => ours.or(theirs),
             })
         })
     }
@@ -137,11 +137,11 @@ impl Amounts {
     /// [`Error::AmountOverflow`] if a sum is beyond `u64::MAX`, [`Error::AmountRefused`] if more than 32 amounts result.
     pub fn checked_add(&self, other: &Self) -> Result<Self, Error> {
         self.combine(other, |dimension, ours, theirs| match (dimension.kind(), ours, theirs) {
-            (Kind::Ceiling, ours, _) => Ok(ours),
-            (Kind::Consumable, Some(ours), Some(theirs)) => {
+            (DimensionKind::Ceiling, ours, _) => Ok(ours),
+            (DimensionKind::Consumable, Some(ours), Some(theirs)) => {
                 ours.checked_add(theirs).map(Some).ok_or(Error::AmountOverflow { dimension })
             }
-            (Kind::Consumable, ours, theirs) => Ok(ours.or(theirs)),
+            (DimensionKind::Consumable, ours, theirs) => Ok(ours.or(theirs)),
         })
     }
 
@@ -177,8 +177,8 @@ impl Amounts {
         let mut shares = vec![Self::new(); weights.len()];
         for entry in &self.entries {
             let amounts = match entry.dimension.kind() {
-                Kind::Consumable => share(entry.amount, weights)?,
-                Kind::Ceiling => vec![entry.amount; weights.len()],
+                DimensionKind::Consumable => share(entry.amount, weights)?,
+                DimensionKind::Ceiling => vec![entry.amount; weights.len()],
             };
             for (share, amount) in shares.iter_mut().zip(amounts) {
                 if amount > 0 {
@@ -193,8 +193,8 @@ impl Amounts {
     pub(crate) fn first_wider(&self, parent: &Self) -> Option<Dimension> {
         self.pairs(parent)
             .find(|(entry, ours, theirs)| match entry.dimension.kind() {
-                Kind::Consumable => ours.unwrap_or(0) > theirs.unwrap_or(0),
-                Kind::Ceiling => match (ours, theirs) {
+                DimensionKind::Consumable => ours.unwrap_or(0) > theirs.unwrap_or(0),
+                DimensionKind::Ceiling => match (ours, theirs) {
                     (_, None) => false,
                     (None, Some(_)) => true,
                     (Some(ours), Some(theirs)) => ours > theirs,

@@ -8,7 +8,7 @@ use crate::cbor::MAX_UINT;
 /// How amounts of a dimension behave when an allotment is split.
 #[expect(clippy::exhaustive_enums, reason = "one bit of the id: there is no third kind")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum DimensionKind {
     /// Spent for good: the shares of the children add up, and what is unused comes back.
     Consumable,
     /// A bound that is not divided: a child's is at most its parent's.
@@ -17,14 +17,14 @@ pub enum Kind {
 
 /// A resource that is budgeted, by the number that stands for it on the wire.
 ///
-/// The number carries the [`Kind`], so that a party who has never heard of a dimension still splits, adds and compares
+/// The number carries the [`DimensionKind`], so that a party who has never heard of a dimension still splits, adds and compares
 /// its amounts rightly: `id = number << 2 | advisory << 1 | ceiling`. An **advisory** dimension may be carried on by a
 /// worker that cannot meter it; any other makes that worker refuse. Both variants of one number are dimensions apart.
 ///
 /// ```
-/// use agent_envelope::budget::{Dimension, Kind};
+/// use agent_envelope::budget::{Dimension, DimensionKind};
 ///
-/// let gpu = Dimension::private(1 << 20, Kind::Consumable)?;
+/// let gpu = Dimension::private(1 << 20, DimensionKind::Consumable)?;
 /// assert_eq!(gpu.to_string(), "consumable-1048576");
 /// assert_eq!(Dimension::OUTPUT_TOKENS.advisory().to_string(), "advisory output-tokens");
 /// assert!(Dimension::MEMORY.is_ceiling());
@@ -62,14 +62,14 @@ impl Dimension {
     /// # Errors
     ///
     /// [`Error::Configuration`] unless 2^20 ≤ `number` < 2^51; lower numbers are for the protocol to assign.
-    pub const fn private(number: u64, kind: Kind) -> Result<Self, Error> {
+    pub const fn private(number: u64, kind: DimensionKind) -> Result<Self, Error> {
         if number < 1 << 20 || number > MAX_UINT >> 2 {
             let reason = "the number of a private dimension is at least 2^20 and below 2^51";
             return Err(Error::Configuration { reason });
         }
         Ok(match kind {
-            Kind::Consumable => Self::consumable(number),
-            Kind::Ceiling => Self::ceiling(number),
+            DimensionKind::Consumable => Self::consumable(number),
+            DimensionKind::Ceiling => Self::ceiling(number),
         })
     }
 
@@ -96,8 +96,8 @@ impl Dimension {
     }
 
     /// Returns how its amounts behave in a split.
-    pub const fn kind(self) -> Kind {
-        if self.is_ceiling() { Kind::Ceiling } else { Kind::Consumable }
+    pub const fn kind(self) -> DimensionKind {
+        if self.is_ceiling() { DimensionKind::Ceiling } else { DimensionKind::Consumable }
     }
 
     /// Tells whether its amounts are bounds, not divided in a split.
@@ -172,8 +172,10 @@ impl fmt::Display for Dimension {
         let advisory = if self.is_advisory() { "advisory " } else { "" };
         match (self.name(), self.kind()) {
             (Some(name), _) => write!(f, "{advisory}{name}"),
-            (None, Kind::Consumable) => write!(f, "{advisory}consumable-{}", self.number()),
-            (None, Kind::Ceiling) => write!(f, "{advisory}ceiling-{}", self.number()),
+            (None, DimensionKind::Consumable) => {
+                write!(f, "{advisory}consumable-{}", self.number())
+            }
+            (None, DimensionKind::Ceiling) => write!(f, "{advisory}ceiling-{}", self.number()),
         }
     }
 }

@@ -4,12 +4,25 @@
 
 mod amounts;
 mod dimension;
+mod entry;
+mod evidence;
+mod history;
+mod ledger;
+mod lineage;
 mod share;
+mod snapshot;
 mod terms;
 #[cfg(test)]
 mod tests;
 
 pub use amounts::{Amount, Amounts};
-pub use dimension::{Dimension, Kind};
+pub use dimension::{Dimension, DimensionKind};
+pub use entry::{Basis, Breach, Outcome};
+pub(crate) use entry::{Event, RootClaims, SignedEntry};
+pub use evidence::{Account, Audit, Evidence, audit};
+pub use history::entries;
+pub use ledger::{Abandoned, Child, Hold, Ledger, Prepared, Split};
+pub(crate) use lineage::Lineage;
+pub use lineage::{Funded, Unfunded};
 pub use share::share;
 pub use terms::{DepthRule, Terms, Wider};

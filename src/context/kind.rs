@@ -46,6 +46,10 @@ pub(crate) enum Control {
     Audience,
     /// A key package of the originator.
     KeyPackage,
+    /// An allotment for an agent that may act next.
+    Allotment,
+    /// The history of a ledger, up to a report.
+    Report,
 }
 
 /// Any kind that a record may bear.
@@ -129,6 +133,8 @@ impl Control {
             Self::Authority => 64,
             Self::Audience => 65,
             Self::KeyPackage => 66,
+            Self::Allotment => 67,
+            Self::Report => 68,
         }
     }
 }
@@ -139,6 +145,8 @@ impl AnyKind {
             64 => Self::Control(Control::Authority),
             65 => Self::Control(Control::Audience),
             66 => Self::Control(Control::KeyPackage),
+            67 => Self::Control(Control::Allotment),
+            68 => Self::Control(Control::Report),
             _ => Self::Content(Kind::from_number(number)?),
         })
     }
@@ -168,7 +176,7 @@ mod tests {
         for number in (0..100).chain([255, 65535, 65536, 1 << 40]) {
             match AnyKind::from_number(number) {
                 Some(kind) => assert_eq!(kind.number(), number),
-                None => assert!((67..=65535).contains(&number), "{number}"),
+                None => assert!((69..=65535).contains(&number), "{number}"),
             }
         }
         assert_eq!(Kind::from_number(64), None);

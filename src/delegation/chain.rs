@@ -91,6 +91,11 @@ impl<'a> Chain<'a> {
         self.links[0].signer
     }
 
+    /// Returns the encoded chain.
+    pub(crate) const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Names the whole chain, signatures included, for a cache.
     pub(crate) fn digest(&self) -> Digest {
         hash(Use::Chain, 1, |fields| {

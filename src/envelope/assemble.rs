@@ -19,14 +19,16 @@ pub(super) enum Part<'d> {
     Content(NewElement<'d>),
     Authority(&'d DelegationChain),
     KeyPackage(&'d KeyPackage),
+    /// The history of a ledger of the author's, up to a report.
+    Report(&'d [u8]),
     /// Lets further readers into an audience.
     Admit(&'d Audience, Vec<&'d KeyPackage>),
 }
 
 /// Hashes all that goes into a call, so that its secrets are bound to it. `context` is what stands outside the parts.
-pub(super) fn inputs(context: &[u8], parts: &[Part<'_>]) -> Digest {
-    hash(Use::Inputs, 1 + parts.len(), |out| {
-        out.bytes(context);
+pub(super) fn inputs(context: &[u8], parts: &[Part<'_>], more: &[u8]) -> Digest {
+    hash(Use::Inputs, 2 + parts.len(), |out| {
+        out.bytes(context).bytes(more);
         for part in parts {
             match part {
                 Part::Content(element) => {
@@ -53,6 +55,9 @@ pub(super) fn inputs(context: &[u8], parts: &[Part<'_>]) -> Digest {
                 }
                 Part::KeyPackage(package) => {
                     out.bytes(package.as_bytes());
+                }
+                Part::Report(history) => {
+                    out.bytes(history);
                 }
                 Part::Admit(audience, readers) => {
                     out.array(2).bytes(audience.secret.id().as_bytes());
@@ -133,6 +138,10 @@ impl<'s> Assembler<'s> {
                 self.control(Control::KeyPackage, package.as_bytes());
                 Ok(())
             }
+            Part::Report(history) => {
+                self.control(Control::Report, history);
+                Ok(())
+            }
             Part::Admit(audience, readers) => {
                 if readers.is_empty() {
                     return Err(Error::IncompleteDraft {
@@ -150,7 +159,7 @@ impl<'s> Assembler<'s> {
         }
     }
 
-    fn control(&mut self, control: Control, body: &[u8]) {
+    pub(super) fn control(&mut self, control: Control, body: &[u8]) {
         let commit = control_commit(&self.author, control.number(), body);
         let record = encode_record(AnyKind::Control(control), &commit, None, &[], false);
         self.element(&record, Some(body));

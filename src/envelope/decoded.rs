@@ -1,9 +1,11 @@
 //! An envelope as received: its form, its counts and its structure are checked, nothing is hashed or verified. SPEC §9.2.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::header::{self, Header};
 use super::hop::{RawHop, before_hop_0, hop_count};
+use crate::budget::{Event, Lineage, SignedEntry};
 use crate::cbor::Decoder;
 use crate::context::{AnyKind, Control, ElementChain, Plain, Record};
 use crate::delegation::Chain;
@@ -64,6 +66,8 @@ pub(crate) enum Body<'a> {
     Authority(Chain<'a>),
     Audience(SealedAudience<'a>),
     KeyPackage(UnverifiedKeyPackage<'a>),
+    Allotment(Box<Lineage<'a>>),
+    Report(Vec<SignedEntry<'a>>),
 }
 
 impl<'a> Envelope<'a> {
@@ -158,7 +162,7 @@ impl<'a> Envelope<'a> {
 
     /// Sums over the whole envelope: readers, chains, signatures.
     fn check_sums(&self, limits: &Limits) -> Result<(), Error> {
-        let (mut readers, mut audiences, mut chains) = (0, 0, 0);
+        let (mut readers, mut audiences, mut chains, mut allotments) = (0, 0, 0, 0);
         let mut signatures = self.hops.len() - 1;
         for element in &self.elements {
             match &element.body {
@@ -171,12 +175,18 @@ impl<'a> Envelope<'a> {
                     signatures += chain.links.len();
                 }
                 Body::KeyPackage(_) => signatures += 1,
+                Body::Allotment(lineage) => {
+                    allotments += 1;
+                    signatures += lineage.signatures();
+                }
+                Body::Report(entries) => signatures += entries.len(),
                 Body::None | Body::Clear(_) | Body::Sealed(_) => {}
             }
         }
         within(limits.audiences, audiences, "audiences")?;
         within(limits.readers_in_all, readers, "readers in all")?;
         within(limits.chains, chains, "delegation chains")?;
+        within(limits.allotments, allotments, "allotments")?;
         within(limits.signatures, signatures, "signatures")?;
         Ok(())
     }
@@ -258,6 +268,7 @@ impl<'a> Envelope<'a> {
             {
                 return Err(Error::KeyPackageOfAnother { element: index });
             }
+            self.check_budget_element(index)?;
             if let Some(sealed) = self.elements[index].record.sealed {
                 let below = sealed.audience < index;
                 if !below || !matches!(self.elements[sealed.audience].body, Body::Audience(_)) {
@@ -267,6 +278,35 @@ impl<'a> Envelope<'a> {
             }
         }
         self.check_absences()
+    }
+
+    /// Allotments stand last among what their author wrote, so that the place they pay for comes after everything else; a
+    /// report is the history of its author's own ledger.
+    fn check_budget_element(&self, index: usize) -> Result<(), Error> {
+        let element = &self.elements[index];
+        match &element.body {
+            Body::Report(entries) => {
+                let author = self.author(element);
+                let fits = entries
+                    .iter()
+                    .zip(0..)
+                    .all(|(entry, seq)| entry.claims.holder == author && entry.claims.seq == seq);
+                let ends = entries
+                    .last()
+                    .is_some_and(|last| matches!(last.claims.event, Event::Report(_)));
+                if fits && ends { Ok(()) } else { Err(Error::ReportForm { element: index }) }
+            }
+            Body::Allotment(_) => Ok(()),
+            _ => match index.checked_sub(1).map(|before| &self.elements[before]) {
+                Some(before)
+                    if before.hop == element.hop && matches!(before.body, Body::Allotment(_)) =>
+                {
+                    let reason = "something of the same author follows it";
+                    Err(Error::AllotmentPlace { element: index - 1, reason })
+                }
+                _ => Ok(()),
+            },
+        }
     }
 
     /// A body is absent only if its author made it elidable and exactly one later-or-own hop lists it.
@@ -350,6 +390,19 @@ fn elements<'a>(
     Ok(elements)
 }
 
+/// Reads the history of a ledger: all of it, which [`Envelope::check_sums`] counts as signatures.
+fn report<'a>(decoder: &mut Decoder<'a>, limits: &Limits) -> Result<Vec<SignedEntry<'a>>, Error> {
+    let offset = decoder.offset();
+    let count = within(limits.signatures, decoder.items(ENTRY)?, "signatures")?;
+    if count == 0 {
+        return Err(Error::Empty { offset, what: "ledger history" });
+    }
+    (0..count).map(|_| SignedEntry::decode(decoder)).collect()
+}
+
+/// The fewest bytes of a ledger entry: its signature and three ids.
+const ENTRY: usize = 160;
+
 impl<'a> Body<'a> {
     pub(crate) fn decode(
         decoder: &mut Decoder<'a>,
@@ -371,6 +424,10 @@ impl<'a> Body<'a> {
             AnyKind::Control(Control::KeyPackage) => {
                 Self::KeyPackage(UnverifiedKeyPackage::decode(decoder, limits)?)
             }
+            AnyKind::Control(Control::Allotment) => {
+                Self::Allotment(Box::new(Lineage::decode(decoder, limits, Some(index))?))
+            }
+            AnyKind::Control(Control::Report) => Self::Report(report(decoder, limits)?),
         })
     }
 }

@@ -163,6 +163,14 @@ impl<'d> Draft<'d> {
         self
     }
 
+    /// Reports on an allotment that the sender holds: the history that [`Ledger::close`](crate::budget::Ledger::close) or
+    /// [`give_back`](crate::budget::Ledger::give_back) gave. One of more than some sixty entries exceeds the signatures
+    /// that one envelope may carry, and travels as content.
+    pub fn report(mut self, history: &'d [u8]) -> Self {
+        self.parts.push(Part::Report(history));
+        self
+    }
+
     /// Adds clear content.
     pub fn clear(
         self,
@@ -217,6 +225,21 @@ impl<'d> Draft<'d> {
     /// [`Error::WindowReversed`] for a lifetime under a second; [`Error::LimitExceeded`] beyond what any
     /// verifier with default [`Limits`] takes.
     pub fn sign(self, now: Timestamp, entropy: Entropy) -> Result<Sent, Error> {
+        self.sign_with(now, entropy, &[], |_| Ok(()))
+    }
+
+    pub(super) const fn signer(&self) -> &'d Identity {
+        self.from
+    }
+
+    /// Signs with `last` written after all other elements; `more` is what goes into that.
+    pub(super) fn sign_with(
+        self,
+        now: Timestamp,
+        entropy: Entropy,
+        more: &[u8],
+        last: impl FnOnce(&mut Assembler<'_>) -> Result<(), Error>,
+    ) -> Result<Sent, Error> {
         let Self { from, base, in_reply_to, terms, parts, .. } = self;
         if let Some(fault) = self.fault {
             return Err(fault);
@@ -254,7 +277,7 @@ impl<'d> Draft<'d> {
         if fields.expires <= now {
             return Err(Error::WindowReversed { not_before: now, expires: fields.expires });
         }
-        let seed = entropy.bind(&inputs(&fields.encode(), &parts));
+        let seed = entropy.bind(&inputs(&fields.encode(), &parts, more));
         fields.id = EnvelopeId(*seed.derive("envelope-id", 0));
         fields.context = self.context.unwrap_or_else(|| ContextId(*seed.derive("context-id", 0)));
         let header = fields.encode();
@@ -265,6 +288,7 @@ impl<'d> Draft<'d> {
         for part in &parts {
             assembler.push(part)?;
         }
+        last(&mut assembler)?;
         let hop = HopFields {
             later: None,
             next: &next,

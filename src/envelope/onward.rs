@@ -126,6 +126,12 @@ impl<'v> Onward<'v> {
         self
     }
 
+    /// Reports on an allotment that the signer holds, as [`Draft::report`](crate::Draft::report).
+    pub fn report(mut self, history: &'v [u8]) -> Self {
+        self.parts.push(Part::Report(history));
+        self
+    }
+
     /// Lets further readers into an audience: into all that is sealed to it, before and after.
     pub fn let_in(
         mut self,
@@ -152,6 +158,21 @@ impl<'v> Onward<'v> {
     /// ([`Error::SignerInNext`], [`Error::DepartsFromVia`], [`Error::KindOutOfPlace`], [`Error::AbsenceNotAllowed`],
     /// [`Error::LimitExceeded`]); and those of the readers' key packages.
     pub fn sign(self, now: Timestamp, entropy: Entropy) -> Result<Vec<u8>, Error> {
+        self.sign_with(now, entropy, &[], |_| Ok(()))
+    }
+
+    pub(super) const fn signer(&self) -> &'v Identity {
+        self.signer
+    }
+
+    /// Signs with `last` written after all other elements; `more` is what goes into that.
+    pub(super) fn sign_with(
+        self,
+        now: Timestamp,
+        entropy: Entropy,
+        more: &[u8],
+        last: impl FnOnce(&mut Assembler<'_>) -> Result<(), Error>,
+    ) -> Result<Vec<u8>, Error> {
         self.check(now)?;
         let tip = self.envelope.last_hop();
         let mut context = Encoder::new();
@@ -165,7 +186,7 @@ impl<'v> Onward<'v> {
         self.withheld.iter().for_each(|index| {
             context.count(*index);
         });
-        let seed = entropy.bind(&inputs(&context.finish(), &self.parts));
+        let seed = entropy.bind(&inputs(&context.finish(), &self.parts, more));
         let mut assembler = Assembler::new(
             &seed,
             self.envelope.digest,
@@ -176,6 +197,7 @@ impl<'v> Onward<'v> {
         for part in &self.parts {
             assembler.push(part)?;
         }
+        last(&mut assembler)?;
         let Assembler { chain, next, encoded, absent, .. } = assembler;
         self.finish(now, &chain, next, &encoded.finish(), &absent)
     }

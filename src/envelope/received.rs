@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::decoded::{Body, Envelope, RawElement};
 use super::verified::{Provenance, Reader, Verified, content_indices};
 use crate::Error;
+use crate::budget::{Funded, Terms, Unfunded};
 use crate::cbor::Decoder;
 use crate::context::{Entry, Kind, Plain, Standing};
 use crate::delegation::Authority;
@@ -104,9 +105,88 @@ impl<'a> Admitted<'a> {
         self.with_standing(standing)
     }
 
+    /// Takes the allotments that are made out to this agent and pay for this envelope, each of which opens one
+    /// [`Ledger`](crate::budget::Ledger). They are handed out once: later calls, and calls on an envelope that was admitted
+    /// before, give what the header declares, or nothing.
+    pub fn take_funding(&mut self) -> Budget {
+        let funded = self.take_allotments(false);
+        if !funded.is_empty() {
+            return Budget::Funded(funded);
+        }
+        let declared = self.verified.envelope.header.terms.clone();
+        declared.map_or(Budget::None, Budget::Declared)
+    }
+
+    /// Takes the purses that this envelope delivers to this agent: allotments for no request in particular, to split from.
+    /// They are handed out once.
+    pub fn take_purses(&mut self) -> Vec<Funded> {
+        self.take_allotments(true)
+    }
+
+    fn take_allotments(&mut self, purses: bool) -> Vec<Funded> {
+        let (agent, after) = (self.verified.agent, self.admission.after());
+        let envelope = &self.verified.envelope;
+        let mut taken = Vec::new();
+        self.verified.fundings.retain(|funding| {
+            let Body::Allotment(lineage) = &envelope.elements[funding.element].body else {
+                return true;
+            };
+            let mine = lineage.holder() == agent && lineage.request().is_none() == purses;
+            if mine && funding.judged.is_ok() && funding.element >= after {
+                taken.push(Funded::assertion(lineage));
+                return false;
+            }
+            true
+        });
+        taken
+    }
+
+    /// Goes through the allotments for this agent that fund nothing, with the reasons.
+    pub fn unfunded(&self) -> impl Iterator<Item = Unfunded> {
+        let envelope = &self.verified.envelope;
+        let mine = move |funding: &&super::verified::Funding| {
+            matches!(&envelope.elements[funding.element].body,
+                Body::Allotment(lineage) if lineage.holder() == self.verified.agent)
+        };
+        self.verified.fundings.iter().filter(mine).filter_map(|funding| funding.judged.err())
+    }
+
+    /// Goes through the ledgers that others report, each to be [credited](crate::budget::Ledger::credit) to the ledger that
+    /// granted it.
+    pub fn reports(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.verified.envelope.elements.iter().filter_map(|element| match &element.body {
+            Body::Report(_) => element.encoded_body,
+            _ => None,
+        })
+    }
+
+    /// Goes through the allotments that this envelope carries, encoded with their lineage, for an
+    /// [audit](crate::budget::audit).
+    pub fn allotments(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.verified.envelope.elements.iter().filter_map(|element| match &element.body {
+            Body::Allotment(_) => element.encoded_body,
+            _ => None,
+        })
+    }
+
     pub(crate) const fn envelope(&self) -> &Envelope<'a> {
         &self.verified.envelope
     }
+}
+
+/// What pays for a request.
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever spends must tell what is funded from what is only declared"
+)]
+#[derive(Debug)]
+pub enum Budget {
+    /// Allotments from payers that this agent trusts, made out to it for this request.
+    Funded(Vec<Funded>),
+    /// Nothing but what the originator says that the request may cost.
+    Declared(Terms),
+    /// Nothing is said.
+    None,
 }
 
 impl fmt::Debug for Admitted<'_> {

@@ -8,6 +8,7 @@ use super::decoded::{Body, Envelope, RawElement};
 use super::evidence::OriginFork;
 use super::header::Header;
 use super::received::{Admitted, Plaintext};
+use crate::budget::Unfunded;
 use crate::context::{AnyKind, Kind, Stand};
 use crate::delegation::{Authority, ChainStatus};
 use crate::digest::{ConversationId, Digest, ElementId, HeaderDigest, HopId, Use, hash};
@@ -21,9 +22,10 @@ pub trait Role: sealed::Sealed + Sized {
     #[doc(hidden)]
     fn check_addressee(envelope: &Envelope<'_>, agent: &AgentId) -> Result<(), Error>;
 
-    /// Whether chains made out to an audience are compared with the verifier's: only a reader can be that audience.
+    /// Whether this role acts on contents: chains made out to an audience are compared with a reader's, and only a reader
+    /// can ask to be funded.
     #[doc(hidden)]
-    const COMPARES_AUDIENCE: bool;
+    const READS: bool;
 }
 
 mod sealed {
@@ -52,7 +54,7 @@ impl sealed::Sealed for Relay {}
 impl sealed::Sealed for Reader {}
 
 impl Role for Observer {
-    const COMPARES_AUDIENCE: bool = false;
+    const READS: bool = false;
 
     fn check_addressee(_: &Envelope<'_>, _: &AgentId) -> Result<(), Error> {
         Ok(())
@@ -60,7 +62,7 @@ impl Role for Observer {
 }
 
 impl Role for Relay {
-    const COMPARES_AUDIENCE: bool = false;
+    const READS: bool = false;
 
     fn check_addressee(envelope: &Envelope<'_>, agent: &AgentId) -> Result<(), Error> {
         if envelope.last_hop().next.contains(agent) {
@@ -72,7 +74,7 @@ impl Role for Relay {
 }
 
 impl Role for Reader {
-    const COMPARES_AUDIENCE: bool = true;
+    const READS: bool = true;
 
     fn check_addressee(envelope: &Envelope<'_>, agent: &AgentId) -> Result<(), Error> {
         Relay::check_addressee(envelope, agent)?;
@@ -88,6 +90,7 @@ impl Role for Reader {
 pub struct Verified<'a, R> {
     pub(crate) envelope: Envelope<'a>,
     pub(crate) attestations: Vec<Attestation<'a>>,
+    pub(crate) fundings: Vec<Funding>,
     pub(crate) conversation: ConversationId,
     pub(crate) path: Vec<(HopId, usize)>,
     pub(crate) principal: Digest,
@@ -103,6 +106,13 @@ pub(crate) struct Attestation<'a> {
     pub(crate) element: Option<usize>,
     pub(crate) author: AgentId,
     pub(crate) judged: Result<Authority<'a>, ChainStatus>,
+}
+
+/// An allotment, and why it funds nothing here, if so.
+#[derive(Debug)]
+pub(crate) struct Funding {
+    pub(crate) element: usize,
+    pub(crate) judged: Result<(), Unfunded>,
 }
 
 impl<'a, R: Role> Verified<'a, R> {

@@ -8,15 +8,17 @@ use core::marker::PhantomData;
 
 use super::decoded::{Body, Envelope};
 use super::hop::before_hop_0;
-use super::verified::{Attestation, Role, Verified, principal};
+use super::verified::{Attestation, Funding, Role, Verified, principal};
+use crate::budget::DepthRule;
 use crate::context::{AnyKind, control_commit};
 use crate::delegation::{Audience, Authority, AuthorityCache, Judge};
 use crate::digest::{Digest, HopId};
+use crate::identity::AgentId;
 use crate::replay::{Path, ReplayWindow};
 use crate::signature::{Check, verify_batch};
 use crate::statement::{Parent, StatementKind};
 use crate::time::Clock;
-use crate::verifier::{Sealing, UntrustedOrigin, Verifier};
+use crate::verifier::{FundingPolicy, Sealing, UntrustedOrigin, Verifier};
 use crate::{Error, Timestamp};
 
 /// State that verification may use: a replay window to refuse early, and a cache to save signatures.
@@ -106,7 +108,7 @@ impl<'a> Envelope<'a> {
             anchors: &verifier.anchors,
             revocations: &verifier.revocations,
             clock,
-            audience: if R::COMPARES_AUDIENCE {
+            audience: if R::READS {
                 Audience::Reader(verifier.audience.as_deref())
             } else {
                 Audience::Ignored
@@ -123,6 +125,11 @@ impl<'a> Envelope<'a> {
             return Err(self.untrusted_origin(&attestations));
         }
         let principal = principal(origin);
+        // V-51: allotments are made out for their place; what each is worth here.
+        let fundings = self.check_allotments(&judge)?;
+        if R::READS && verifier.funding == FundingPolicy::Required {
+            self.check_funding(&verifier.agent, &fundings)?;
+        }
         // V-48: hop 0's signature, alone.
         self.check_hop_0()?;
         // V-49: all other signatures, as one batch.
@@ -135,6 +142,7 @@ impl<'a> Envelope<'a> {
         Ok(Verified {
             envelope: self,
             attestations,
+            fundings,
             conversation,
             path,
             principal,
@@ -257,6 +265,48 @@ impl<'a> Envelope<'a> {
         found
     }
 
+    /// An allotment is by the element's author, for an agent that may act next, and pays for this very place: a copy funds
+    /// nothing anywhere else.
+    fn check_allotments(&self, judge: &Judge<'_>) -> Result<Vec<Funding>, Error> {
+        let mut fundings = Vec::new();
+        for (index, element) in self.elements.iter().enumerate() {
+            let Body::Allotment(lineage) = &element.body else { continue };
+            let refuse = |reason| Error::AllotmentPlace { element: index, reason };
+            if lineage.grantor() != self.author(element) {
+                return Err(refuse("its author did not make it out"));
+            }
+            if !self.hops[element.hop].next.contains(&lineage.holder()) {
+                return Err(refuse("its holder may not act next"));
+            }
+            if lineage.request().is_some_and(|place| place != element.before) {
+                return Err(refuse("it pays for another request"));
+            }
+            if let (0, Some(declared)) = (element.hop, &self.header.terms)
+                && lineage.request().is_some()
+                && let Err(wider) = lineage.terms.narrow(declared, DepthRule::AtMost)
+            {
+                return Err(Error::DeclaredBeyondAllotment { element: index, wider });
+            }
+            fundings.push(Funding { element: index, judged: lineage.judge(judge) });
+        }
+        Ok(fundings)
+    }
+
+    /// The reader's own policy: nothing is done for nothing.
+    fn check_funding(&self, agent: &AgentId, fundings: &[Funding]) -> Result<(), Error> {
+        let mut reasons = Vec::new();
+        for funding in fundings {
+            let Body::Allotment(lineage) = &self.elements[funding.element].body else { continue };
+            if lineage.holder() == *agent && lineage.request().is_some() {
+                match funding.judged {
+                    Ok(()) => return Ok(()),
+                    Err(reason) => reasons.push(reason),
+                }
+            }
+        }
+        Err(Error::MustBeFunded { reasons })
+    }
+
     fn untrusted_origin(&self, attestations: &[Attestation<'_>]) -> Error {
         let reasons = attestations
             .iter()
@@ -322,6 +372,19 @@ impl<'a> Envelope<'a> {
                     checks.push(package.check(Some(index))?);
                     blame.push(Blame::KeyPackage { element: index });
                 }
+                Body::Allotment(lineage) => {
+                    for (position, check) in lineage.checks(Some(index))?.into_iter().enumerate() {
+                        checks.push(check);
+                        blame.push(Blame::Allotment { element: index, position });
+                    }
+                }
+                Body::Report(entries) => {
+                    for (entry, signed) in entries.iter().enumerate() {
+                        let signer = signed.claims.holder;
+                        checks.push(signed.check().ok_or(Error::EntrySignature { entry, signer })?);
+                        blame.push(Blame::Entry { entry, signer });
+                    }
+                }
                 _ => {}
             }
         }
@@ -331,6 +394,11 @@ impl<'a> Envelope<'a> {
                 Body::Authority(chain) => chain.signature_error(Some(element), link),
                 _ => Error::ControlRecord { element },
             },
+            Blame::Allotment { element, position } => match &self.elements[element].body {
+                Body::Allotment(lineage) => lineage.signature_error(Some(element), position),
+                _ => Error::ControlRecord { element },
+            },
+            Blame::Entry { entry, signer } => Error::EntrySignature { entry, signer },
             Blame::KeyPackage { element } => {
                 Error::KeyPackageSignature { element: Some(element), agent: self.header.from }
             }
@@ -351,4 +419,6 @@ enum Blame {
     Hop(usize),
     Link { element: usize, link: usize },
     KeyPackage { element: usize },
+    Allotment { element: usize, position: usize },
+    Entry { entry: usize, signer: AgentId },
 }

@@ -87,17 +87,20 @@ fn more_than_32_amounts_are_refused_wherever_they_arise() {
         })
     };
     let expected = "one of at most 32 amounts";
-    for kind in [Kind::Consumable, Kind::Ceiling] {
+    for kind in [DimensionKind::Consumable, DimensionKind::Ceiling] {
         let full = many(0, 32, kind);
         let last = Dimension::private((1 << 20) + 32, kind).expect("private");
         let refused = Err(Error::AmountRefused { dimension: last, expected });
         assert_eq!(full.clone().with(last, 1), refused);
         match kind {
-            Kind::Consumable => assert_eq!(full.checked_add(&many(32, 1, kind)), refused),
-            Kind::Ceiling => assert_eq!(full.meet(&many(32, 1, kind)), refused),
+            DimensionKind::Consumable => assert_eq!(full.checked_add(&many(32, 1, kind)), refused),
+            DimensionKind::Ceiling => assert_eq!(full.meet(&many(32, 1, kind)), refused),
         }
     }
-    assert_eq!(many(0, 32, Kind::Ceiling).share(&[1]), Ok([many(0, 32, Kind::Ceiling)].into()));
+    assert_eq!(
+        many(0, 32, DimensionKind::Ceiling).share(&[1]),
+        Ok([many(0, 32, DimensionKind::Ceiling)].into())
+    );
 }
 
 #[test]
@@ -154,9 +157,11 @@ fn amounts_that_may_not_stand_are_refused_with_what_would() {
 #[test]
 fn private_dimensions_begin_at_2_to_the_20() {
     for number in [0, (1 << 20) - 1, 1 << 51, u64::MAX] {
-        assert!(Dimension::private(number, Kind::Ceiling).is_err(), "{number}");
+        assert!(Dimension::private(number, DimensionKind::Ceiling).is_err(), "{number}");
     }
-    for (number, kind) in [(1 << 20, Kind::Consumable), ((1 << 51) - 1, Kind::Ceiling)] {
+    for (number, kind) in
+        [(1 << 20, DimensionKind::Consumable), ((1 << 51) - 1, DimensionKind::Ceiling)]
+    {
         let dimension = Dimension::private(number, kind).expect("private");
         assert_eq!((dimension.number(), dimension.kind()), (number, kind));
         assert!(!dimension.is_advisory() && dimension.advisory().is_advisory());
@@ -180,7 +185,7 @@ fn budgets_are_written_for_people() {
     ] {
         assert_eq!(price(amount, unit), text);
     }
-    let unknown = Dimension::private(1 << 20, Kind::Consumable).expect("private");
+    let unknown = Dimension::private(1 << 20, DimensionKind::Consumable).expect("private");
     let amounts = calls(3)
         .with(Dimension::CONCURRENCY.advisory(), 4)
         .and_then(|amounts| amounts.with_unit(Dimension::MONEY.advisory(), 150, "EUR:2"))

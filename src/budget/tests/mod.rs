@@ -26,13 +26,13 @@ fn any_key() -> impl Strategy<Value = (Dimension, Option<String>)> {
         Just(Dimension::TOOL_CALLS.advisory()),
         Just(Dimension::MEMORY),
         Just(Dimension::CONCURRENCY),
-        Just(private(Kind::Consumable)),
-        Just(private(Kind::Ceiling)),
+        Just(private(DimensionKind::Consumable)),
+        Just(private(DimensionKind::Ceiling)),
     ];
     prop_oneof![
         plain.prop_map(|dimension| (dimension, None)),
         "(USD|EURO):[0-9]".prop_map(|unit| (Dimension::MONEY, Some(unit))),
-        "[ab]{1,2}".prop_map(move |unit| (private(Kind::Ceiling).advisory(), Some(unit))),
+        "[ab]{1,2}".prop_map(move |unit| (private(DimensionKind::Ceiling).advisory(), Some(unit))),
     ]
 }
 
