@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::header::{self, Header};
 use super::hop::{RawHop, before_hop_0, hop_count};
 use crate::budget::{Event, Lineage, SignedEntry};
-use crate::cbor::Decoder;
+use crate::cbor::{Decoder, MAX_UINT};
 use crate::context::{AnyKind, Control, ElementChain, Plain, Record};
 use crate::delegation::Chain;
 use crate::digest::{ElementId, HeaderDigest, HopId};
@@ -218,6 +218,12 @@ impl<'a> Envelope<'a> {
                 usize::try_from(found).is_ok_and(|found| (at_least..=at_most).contains(&found));
             if !fits || found < before {
                 return Err(Error::HopCount { hop: index, at_least, at_most, found });
+            }
+            // Where the sender's line stands afterwards must be a number that can be written, as a base or as state.
+            let base = self.header.base.map_or(0, |base| base.count());
+            if index == 0 && found > MAX_UINT - base {
+                let at_most = usize::try_from(MAX_UINT - base).unwrap_or(usize::MAX);
+                return Err(Error::HopCount { hop: index, at_least: 0, at_most, found });
             }
             let not_before = earlier.map_or(created, |hop| hop.at);
             if hop.at < not_before || hop.at > expires {
@@ -449,5 +455,55 @@ impl Body<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::header::HeaderFields;
+    use super::super::hop::{HopFields, before_hop_0};
+    use super::*;
+    use crate::cbor::Encoder;
+    use crate::context::{Kind, Stand, encode_record};
+    use crate::{ContextId, EnvelopeId, Identity, Timestamp};
+
+    /// An envelope with one element, whose sender claims to stand at `base`.
+    fn with_base(count: u64) -> Vec<u8> {
+        let (from, to) = (Identity::from_seeds(&[1; 32], &[2; 32]), [*b"to"; 16].concat());
+        let to = AgentId::from_bytes(to.try_into().expect("32 bytes")).expect("a canonical key");
+        let header = HeaderFields {
+            id: EnvelopeId([3; 16]),
+            context: ContextId([4; 16]),
+            from: from.id(),
+            to: &[to],
+            created: Timestamp::from_unix_seconds(1_800_000_000),
+            expires: Timestamp::from_unix_seconds(1_800_000_060),
+            base: Some(Stand { count, head: [5; 32] }),
+            in_reply_to: None,
+            terms: None,
+            labels: &[],
+            via: &[],
+        }
+        .encode();
+        let digest = header::digest(&header);
+        let plain = Plain { salt: &[6; 16], content_type: "text/plain", content: b"hello" };
+        let kind = AnyKind::Content(Kind::User);
+        let record = encode_record(kind, &plain.commit(&from.id()), None, &[], false);
+        let mut chain = ElementChain::begin(&digest);
+        chain.push(&record);
+        let hop = HopFields { later: None, next: &[to], count: 1, head: &chain.0, absent: &[] };
+        let (hop, _) = hop.sign(from.signing_key(), before_hop_0(&digest));
+        let mut out = Encoder::new();
+        out.array(4).text(VERSION).bytes(&header);
+        out.array(1).array(2).bytes(&record).bytes(&plain.encode()).array(1).raw(&hop);
+        out.finish()
+    }
+
+    #[test]
+    fn a_line_cannot_count_beyond_what_can_be_written() {
+        let decode = |bytes: &[u8]| Envelope::decode(bytes, &Limits::default()).map(|_| ());
+        assert_eq!(decode(&with_base(MAX_UINT - 1)), Ok(()));
+        let refused = Error::HopCount { hop: 0, at_least: 0, at_most: 0, found: 1 };
+        assert_eq!(decode(&with_base(MAX_UINT)), Err(refused));
     }
 }
