@@ -277,7 +277,11 @@ impl<'d> Draft<'d> {
         if fields.expires <= now {
             return Err(Error::WindowReversed { not_before: now, expires: fields.expires });
         }
-        let seed = entropy.bind(&inputs(&fields.encode(), &parts, more));
+        // Who is next stands in hop 0 only; without it here, one seed could sign two hop 0 over one header.
+        let mut context = Encoder::new();
+        context.array(2).bytes(&fields.encode());
+        header::encode_agents(&mut context, &next);
+        let seed = entropy.bind(&inputs(&context.finish(), &parts, more));
         fields.id = EnvelopeId(*seed.derive("envelope-id", 0));
         fields.context = self.context.unwrap_or_else(|| ContextId(*seed.derive("context-id", 0)));
         let header = fields.encode();
