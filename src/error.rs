@@ -1,4 +1,4 @@
-//! The one error type: what was refused, whose fault it is, where, and what was expected. SPEC §11.
+//! The one error type: what was refused, whose fault it is, where, and what was expected. SPEC §12.
 //!
 //! Every variant has a stable number and a stable name for logs and protocol mappings; neither is ever reused.
 
@@ -120,7 +120,7 @@ macro_rules! errors {
                 match self { $( Error::$variant $({ $($field),+ })? => $place, )+ }
             }
 
-            /// Every code with its name, in ascending order: the error registry of SPEC §11.
+            /// Every code with its name, in ascending order: the error registry of SPEC §12.
             pub const REGISTRY: &'static [(u16, &'static str)] = &[ $( ($code, $name), )+ ];
         }
     };

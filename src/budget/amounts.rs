@@ -1,4 +1,4 @@
-//! Amounts of several dimensions at once, and their algebra. SPEC §9.1.
+//! Amounts of several dimensions at once, and their algebra. SPEC §11.1.
 
 use alloc::boxed::Box;
 use alloc::format;

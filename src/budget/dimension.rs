@@ -1,4 +1,4 @@
-//! What amounts are amounts of. SPEC §9.1.
+//! What amounts are amounts of. SPEC §11.1.
 
 use core::fmt;
 

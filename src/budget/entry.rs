@@ -1,4 +1,4 @@
-//! What is signed about budgets: root allotments, and the entries of ledgers. SPEC §10.2.
+//! What is signed about budgets: root allotments, and the entries of ledgers. SPEC §11.2.
 //!
 //! Knows the form of each statement and what one alone may say. Every statement names its signer and holds all that its
 //! check needs besides the allotment it draws on, so that it can be verified, and held against its signer, by anybody.

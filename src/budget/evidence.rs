@@ -1,4 +1,4 @@
-//! Proof that somebody broke the rules of a ledger: its own signatures. SPEC §10.6.
+//! Proof that somebody broke the rules of a ledger: its own signatures. SPEC §11.6.
 //!
 //! Evidence is sound: no part of an honest history, in any order and with any part missing, accuses anybody. A report that
 //! never came is a gap, not evidence.

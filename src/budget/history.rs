@@ -1,4 +1,4 @@
-//! A whole ledger, checked from its first entry to its last. SPEC §10.5.
+//! A whole ledger, checked from its first entry to its last. SPEC §11.5.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

@@ -1,4 +1,4 @@
-//! The account of one allotment, kept by its holder: what is used, held, granted, returned. SPEC §10.4.
+//! The account of one allotment, kept by its holder: what is used, held, granted, returned. SPEC §11.4.
 //!
 //! `allotment = own + held + out − back + returned + free`, always, in every dimension, to the unit.
 

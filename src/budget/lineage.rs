@@ -1,4 +1,4 @@
-//! From a payer down to one allotment: what an allotment element carries. SPEC §10.3.
+//! From a payer down to one allotment: what an allotment element carries. SPEC §11.3.
 //!
 //! ```cddl
 //! lineage = [ chain / null, [ root-allotment-statement, * entry-statement ] ]

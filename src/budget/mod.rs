@@ -1,4 +1,4 @@
-//! What a request may cost: dimensions, amounts of them, and terms. SPEC §9.
+//! What a request may cost: dimensions, amounts of them, and terms. SPEC §11.
 //!
 //! Values and their algebra only; who grants, spends and returns them is written in a ledger.
 

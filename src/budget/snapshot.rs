@@ -1,4 +1,4 @@
-//! A ledger as stored bytes. SPEC §10.4.
+//! A ledger as stored bytes. SPEC §11.4.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

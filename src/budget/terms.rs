@@ -1,4 +1,4 @@
-//! What a request may cost, until when, and how far it may fan out. SPEC §9.2.
+//! What a request may cost, until when, and how far it may fan out. SPEC §11.1.
 
 use core::fmt;
 use core::num::NonZeroU64;

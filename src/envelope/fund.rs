@@ -1,4 +1,4 @@
-//! Envelopes that pay: allotments are made out while the envelope is signed, for the very place where they stand. SPEC §10.3.
+//! Envelopes that pay: allotments are made out while the envelope is signed, for the very place where they stand. SPEC §11.3.
 
 use alloc::vec::Vec;
 

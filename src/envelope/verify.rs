@@ -85,22 +85,22 @@ impl<'a> Envelope<'a> {
         mut aids: Aids<'_>,
     ) -> Result<Verified<'a, R>, Error> {
         let clock = verifier.clock(now);
-        // V-40: the window.
+        // V-320 to V-323, V-304: the window.
         self.check_window(verifier, &clock)?;
-        // V-41: the addressee.
+        // V-330, V-331: the addressee.
         R::check_addressee(&self, &verifier.agent)?;
-        // V-42: not admitted before.
+        // V-340: not admitted before.
         let path = self.path();
         if let Some(window) = aids.window {
             window.seen(&self.replay_path(&path))?;
         }
-        // V-43: the element chain, up to the head of every hop.
+        // V-401: the element chain, up to the head of every hop.
         self.check_element_chain()?;
-        // V-44: control data is what its record commits to, and of its author.
+        // V-402, V-501: control data is what its record commits to, and of its author.
         self.check_control()?;
-        // V-45: the reader's own policy.
+        // V-603, V-606: the reader's own policy.
         self.check_policy(verifier)?;
-        // V-46: chains and the keys of all who sign.
+        // V-511, V-512: chains and the keys of all who sign.
         verifier.revocations.check_age(&clock)?;
         self.check_signers(verifier)?;
         let conversation = self.header.conversation();
@@ -116,7 +116,7 @@ impl<'a> Envelope<'a> {
             conversation,
         };
         let attestations = self.attestations(&judge);
-        // V-47: an origin that would be trusted if its signatures hold.
+        // V-510: an origin that would be trusted if its signatures hold.
         let origin = attestations
             .iter()
             .filter(|one| one.author == self.header.from)
@@ -125,16 +125,16 @@ impl<'a> Envelope<'a> {
             return Err(self.untrusted_origin(&attestations));
         }
         let principal = principal(origin);
-        // V-51: allotments are made out for their place; what each is worth here.
+        // V-1013, V-1014, V-1016: allotments are made out for their place; what each is worth here.
         let fundings = self.check_allotments(&judge)?;
         if R::READS && verifier.funding == FundingPolicy::Required {
             self.check_funding(&verifier.agent, &fundings)?;
         }
-        // V-48: hop 0's signature, alone.
+        // V-410: hop 0's signature, alone.
         self.check_hop_0()?;
-        // V-49: all other signatures, as one batch.
+        // V-410 to V-412, V-1012, V-1027: all other signatures, as one batch.
         let fresh = self.check_batch(&attestations, aids.cache.as_deref())?;
-        // V-50: content bodies.
+        // V-403, V-404: content bodies.
         self.check_contents()?;
         if let Some(cache) = &mut aids.cache {
             fresh.into_iter().for_each(|chain| cache.insert(chain));
