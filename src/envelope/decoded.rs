@@ -92,9 +92,11 @@ impl<'a> Envelope<'a> {
         let digest = header::digest(encoded_header);
         let count = within(limits.elements, decoder.items(ELEMENT)?, "elements")?;
         let start = decoder.offset();
-        let elements = elements(&mut decoder, count, limits)?;
+        let mut sums = Sums::default();
+        let elements = elements(&mut decoder, count, &mut sums, limits)?;
         let encoded_elements = decoder.since(start);
         let count = hop_count(&mut decoder, limits)?;
+        within(limits.signatures, sums.signatures.saturating_add(count - 1), "signatures")?;
         let start = decoder.offset();
         let mut hops: Vec<RawHop<'a>> = Vec::with_capacity(count);
         for index in 0..count {
@@ -114,7 +116,6 @@ impl<'a> Envelope<'a> {
             elements,
             hops,
         };
-        envelope.check_sums(limits)?;
         envelope.check_path()?;
         envelope.check_elements()?;
         Ok(envelope)
@@ -158,37 +159,6 @@ impl<'a> Envelope<'a> {
     pub(crate) fn count_at(&self, hop: usize) -> usize {
         // Checked against the number of elements, so it fits.
         usize::try_from(self.hops[hop].count).unwrap_or(usize::MAX)
-    }
-
-    /// Sums over the whole envelope: readers, chains, signatures.
-    fn check_sums(&self, limits: &Limits) -> Result<(), Error> {
-        let (mut readers, mut audiences, mut chains, mut allotments) = (0, 0, 0, 0);
-        let mut signatures = self.hops.len() - 1;
-        for element in &self.elements {
-            match &element.body {
-                Body::Audience(audience) => {
-                    audiences += 1;
-                    readers += audience.readers();
-                }
-                Body::Authority(chain) => {
-                    chains += 1;
-                    signatures += chain.links.len();
-                }
-                Body::KeyPackage(_) => signatures += 1,
-                Body::Allotment(lineage) => {
-                    allotments += 1;
-                    signatures += lineage.signatures();
-                }
-                Body::Report(entries) => signatures += entries.len(),
-                Body::None | Body::Clear(_) | Body::Sealed(_) => {}
-            }
-        }
-        within(limits.audiences, audiences, "audiences")?;
-        within(limits.readers_in_all, readers, "readers in all")?;
-        within(limits.chains, chains, "delegation chains")?;
-        within(limits.allotments, allotments, "allotments")?;
-        within(limits.signatures, signatures, "signatures")?;
-        Ok(())
     }
 
     /// Each signer is named by the hop before and not by itself; counts and times do not fall; the path keeps to `via`.
@@ -360,9 +330,58 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// What is counted over all elements while they are read, so that reading stops at the first one too many.
+#[derive(Default)]
+struct Sums {
+    audiences: usize,
+    readers: usize,
+    chains: usize,
+    allotments: usize,
+    /// Hops not counted.
+    signatures: usize,
+}
+
+impl Sums {
+    /// Counts a body of this kind before it is read.
+    fn begin(&mut self, kind: AnyKind, limits: &Limits) -> Result<(), Error> {
+        match kind {
+            AnyKind::Control(Control::Authority) => {
+                self.chains += 1;
+                within(limits.chains, self.chains, "delegation chains")?;
+            }
+            AnyKind::Control(Control::Audience) => {
+                self.audiences += 1;
+                within(limits.audiences, self.audiences, "audiences")?;
+            }
+            AnyKind::Control(Control::Allotment) => {
+                self.allotments += 1;
+                within(limits.allotments, self.allotments, "allotments")?;
+            }
+            AnyKind::Control(Control::KeyPackage | Control::Report) | AnyKind::Content(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Counts what a body holds.
+    fn add(&mut self, body: &Body<'_>, limits: &Limits) -> Result<(), Error> {
+        match body {
+            Body::Audience(audience) => self.readers += audience.readers(),
+            Body::Authority(chain) => self.signatures += chain.links.len(),
+            Body::KeyPackage(_) => self.signatures += 1,
+            Body::Allotment(lineage) => self.signatures += lineage.signatures(),
+            Body::Report(entries) => self.signatures += entries.len(),
+            Body::None | Body::Clear(_) | Body::Sealed(_) => {}
+        }
+        within(limits.readers_in_all, self.readers, "readers in all")?;
+        within(limits.signatures, self.signatures, "signatures")?;
+        Ok(())
+    }
+}
+
 fn elements<'a>(
     decoder: &mut Decoder<'a>,
     count: usize,
+    sums: &mut Sums,
     limits: &Limits,
 ) -> Result<Vec<RawElement<'a>>, Error> {
     let mut elements = Vec::with_capacity(count);
@@ -374,9 +393,11 @@ fn elements<'a>(
         let (encoded_body, body) = if decoder.null() {
             (None, Body::None)
         } else {
+            sums.begin(record.kind, limits)?;
             let (mut inner, encoded) = decoder.embedded()?;
             let body = Body::decode(&mut inner, &record, index, limits)?;
             inner.finish()?;
+            sums.add(&body, limits)?;
             (Some(encoded), body)
         };
         if matches!((&record.kind, &body), (AnyKind::Control(_), Body::None)) {
@@ -396,7 +417,7 @@ fn elements<'a>(
     Ok(elements)
 }
 
-/// Reads the history of a ledger: all of it, which [`Envelope::check_sums`] counts as signatures.
+/// Reads the history of a ledger: all of it, each entry counted as a signature.
 fn report<'a>(decoder: &mut Decoder<'a>, limits: &Limits) -> Result<Vec<SignedEntry<'a>>, Error> {
     let offset = decoder.offset();
     let count = within(limits.signatures, decoder.items(ENTRY)?, "signatures")?;
