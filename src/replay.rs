@@ -158,25 +158,29 @@ impl ReplayWindow {
         Ok(if continued { Admission::Continued { after } } else { Admission::OtherPath { after } })
     }
 
-    /// Remembers a verified envelope, or refuses it and changes nothing.
+    /// Remembers a verified envelope, or refuses it and changes nothing. The first of `principals` gives it room; the others
+    /// are those for whom it may have been remembered before, so that their floors count too.
     pub(crate) fn admit(
         &mut self,
         path: &Path<'_>,
-        principal: Digest,
+        principals: &[Digest],
         clock: &Clock,
     ) -> Result<Admission, Error> {
         let admission = self.seen(path)?;
         match self.envelopes.get_mut(&path.envelope) {
             Some(known) => known.add(path.hops)?,
             None => {
+                let (principal, others) =
+                    principals.split_first().expect("an envelope counts for somebody");
+                others.iter().try_for_each(|other| self.check_floor(other, path.created))?;
                 let mut remembered = Remembered {
-                    principal,
+                    principal: *principal,
                     created: path.created,
                     expires: path.expires,
                     hops: Vec::with_capacity(path.hops.len()),
                 };
                 remembered.add(path.hops)?;
-                self.make_room(&principal, path.created, clock)?;
+                self.make_room(principal, path.created, clock)?;
                 self.insert(path.envelope, remembered);
             }
         }
@@ -230,15 +234,7 @@ impl ReplayWindow {
         created: Timestamp,
         clock: &Clock,
     ) -> Result<(), Error> {
-        let below = |known: &Principal| match known.floor {
-            Some(Floor { created: floor, .. }) if created <= floor => {
-                Err(Error::BelowReplayFloor { created, floor })
-            }
-            _ => Ok(()),
-        };
-        if let Some(known) = self.principals.get(principal) {
-            below(known)?;
-        }
+        self.check_floor(principal, created)?;
         self.past = self.past.max(clock.earliest());
         self.forget_expired();
         let full = |what, capacity| Error::ReplayWindowFull { what, capacity };
@@ -261,6 +257,15 @@ impl ReplayWindow {
                 Ok(())
             }
             _ => Err(full("envelopes of this principal", self.capacity.envelopes)),
+        }
+    }
+
+    fn check_floor(&self, principal: &Digest, created: Timestamp) -> Result<(), Error> {
+        match self.principals.get(principal).and_then(|known| known.floor) {
+            Some(Floor { created: floor, .. }) if created <= floor => {
+                Err(Error::BelowReplayFloor { created, floor })
+            }
+            _ => Ok(()),
         }
     }
 

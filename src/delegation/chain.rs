@@ -96,6 +96,11 @@ impl<'a> Chain<'a> {
         self.bytes
     }
 
+    /// Returns whom the chain represents.
+    pub(crate) fn subject(&self) -> &'a str {
+        self.links[0].claims.root.map_or("", |root| root.subject)
+    }
+
     /// Names the whole chain, signatures included, for a cache.
     pub(crate) fn digest(&self) -> Digest {
         hash(Use::Chain, 1, |fields| {
@@ -144,8 +149,7 @@ impl<'a> Chain<'a> {
             return Err(ChainStatus::OtherConversation);
         }
         let path = self.links.iter().map(Step::of).collect();
-        let subject = self.links[0].claims.root.map(|root| root.subject);
-        Ok(Authority::delegated(Arc::clone(anchor), subject.unwrap_or(""), path, effective))
+        Ok(Authority::delegated(Arc::clone(anchor), self.subject(), path, effective))
     }
 
     fn under(&self, anchor: &TrustAnchor) -> Result<Running<'a>, ChainStatus> {

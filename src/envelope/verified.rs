@@ -93,7 +93,8 @@ pub struct Verified<'a, R> {
     pub(crate) fundings: Vec<Funding>,
     pub(crate) conversation: ConversationId,
     pub(crate) path: Vec<(HopId, usize)>,
-    pub(crate) principal: Digest,
+    /// Whom the replay window counts it for, then whom else it may have counted it for.
+    pub(crate) principals: Vec<Digest>,
     pub(crate) clock: Clock,
     pub(crate) agent: AgentId,
     pub(crate) role: PhantomData<R>,
@@ -215,7 +216,7 @@ impl<'a> Verified<'a, Reader> {
     /// has stepped back past the envelope's end. The window is then as it was, but for envelopes that have expired.
     pub fn admit(self, window: &mut ReplayWindow) -> Result<Admitted<'a>, Error> {
         let path = self.envelope.replay_path(&self.path);
-        let admission = window.admit(&path, self.principal, &self.clock)?;
+        let admission = window.admit(&path, &self.principals, &self.clock)?;
         Ok(Admitted::new(self, admission))
     }
 }
@@ -414,8 +415,13 @@ pub(crate) fn stand_after(envelope: &Envelope<'_>) -> Stand {
 pub(crate) fn principal(origin: Option<&Authority<'_>>) -> Digest {
     match origin {
         None => hash(Use::Principal, 0, |_| {}),
-        Some(authority) => hash(Use::Principal, 2, |fields| {
-            fields.bytes(authority.anchor().as_bytes()).text(authority.subject());
-        }),
+        Some(authority) => principal_of(&authority.anchor(), authority.subject()),
     }
+}
+
+/// Names a subject under the key of a trust anchor.
+pub(crate) fn principal_of(anchor: &AgentId, subject: &str) -> Digest {
+    hash(Use::Principal, 2, |fields| {
+        fields.bytes(anchor.as_bytes()).text(subject);
+    })
 }

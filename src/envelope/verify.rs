@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 
 use super::decoded::{Body, Envelope};
 use super::hop::before_hop_0;
-use super::verified::{Attestation, Funding, Role, Verified, principal};
+use super::verified::{Attestation, Funding, Role, Verified, principal, principal_of};
 use crate::budget::DepthRule;
 use crate::context::{AnyKind, control_commit};
 use crate::delegation::{Audience, Authority, AuthorityCache, Judge};
@@ -124,7 +124,7 @@ impl<'a> Envelope<'a> {
         if origin.is_none() && verifier.untrusted_origin == UntrustedOrigin::Refused {
             return Err(self.untrusted_origin(&attestations));
         }
-        let principal = principal(origin);
+        let principals = self.principals(origin, &attestations);
         // V-1013, V-1014, V-1016: allotments are made out for their place; what each is worth here.
         let fundings = self.check_allotments(&judge)?;
         if R::READS && verifier.funding == FundingPolicy::Required {
@@ -145,7 +145,7 @@ impl<'a> Envelope<'a> {
             fundings,
             conversation,
             path,
-            principal,
+            principals,
             clock,
             agent: verifier.agent,
             role: PhantomData,
@@ -305,6 +305,25 @@ impl<'a> Envelope<'a> {
             }
         }
         Err(Error::MustBeFunded { reasons })
+    }
+
+    /// Whom a replay window counts the envelope for, and after it whom else it may have counted it for at another time: a
+    /// chain that has expired since, or has been revoked, must not make a forgotten envelope new.
+    fn principals(
+        &self,
+        origin: Option<&Authority<'_>>,
+        attestations: &[Attestation<'_>],
+    ) -> Vec<Digest> {
+        let mut found = alloc::vec![principal(origin)];
+        for one in attestations.iter().filter(|one| one.author == self.header.from) {
+            match one.element.map(|element| &self.elements[element].body) {
+                Some(Body::Authority(chain)) => {
+                    found.push(principal_of(&chain.root(), chain.subject()));
+                }
+                _ => found.push(principal(one.judged.as_ref().ok())),
+            }
+        }
+        found
     }
 
     fn untrusted_origin(&self, attestations: &[Attestation<'_>]) -> Error {

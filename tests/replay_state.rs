@@ -1,0 +1,79 @@
+//! What a replay window must not be brought to forget, whoever tries.
+
+use agent_envelope::{
+    Conversations, DelegationChain, Draft, Entropy, Error, Grant, Identity, Inbox, Item,
+    Kind, Limits, Permission, ReplayCapacity, ReplayWindow, Resource, Revocations, Scope, Sent,
+    Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+};
+use std::time::Duration;
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_unix_seconds(1_800_000_000 + seconds)
+}
+
+fn agent(byte: u8) -> Identity {
+    Identity::from_seeds(&[byte; 32], &[byte + 100; 32])
+}
+
+fn seed(number: u16) -> Result<Entropy, Error> {
+    let mut bytes = [1; 32];
+    bytes[..2].copy_from_slice(&number.to_be_bytes());
+    Entropy::new(bytes)
+}
+
+fn scope() -> Result<Scope, Error> {
+    Scope::new([Permission::new(["pay"], &Resource::everything())?])
+}
+
+fn anchor(login: &Identity) -> Result<TrustAnchor, Error> {
+    TrustAnchor::new(login.id(), "login.example", Subjects::Any, scope()?)
+}
+
+fn chain(
+    login: &Identity,
+    holder: &Identity,
+    subject: &str,
+    lifetime: u64,
+) -> Result<DelegationChain, Error> {
+    let grant = Grant::new(subject, scope()?).lifetime(Duration::from_secs(lifetime));
+    let anchor = anchor(login)?;
+    DelegationChain::issue(login.signing_key(), &anchor, holder.id(), grant, at(0), seed(0)?)
+}
+
+fn verifier(login: &Identity, agent: &Identity) -> Result<Verifier, Error> {
+    let anchors = TrustAnchors::new([anchor(login)?])?;
+    Verifier::new(agent.id(), None, anchors, Revocations::none(), Limits::default())
+}
+
+#[test]
+fn what_was_forgotten_under_one_principal_is_not_new_under_another() -> Result<(), Error> {
+    let (login, user, worker) = (agent(1), agent(2), agent(3));
+    let (short, long) = (chain(&login, &user, "alice", 100)?, chain(&login, &user, "bob", 3600)?);
+    let mut capacity = ReplayCapacity::default();
+    capacity.envelopes = 2;
+    let window = ReplayWindow::new(capacity);
+    let mut inbox = Inbox::with_state(verifier(&login, &worker)?, window, Conversations::new(8, 8));
+    let pay = |second: u16| -> Result<Sent, Error> {
+        Draft::new(&user)
+            .to(worker.id())
+            .expires_in(Duration::from_secs(3600))
+            .authority(&short)
+            .authority(&long)
+            .clear(Kind::User, "text/plain", &b"pay 10"[..])
+            .sign(at(second.into()), seed(second)?)
+    };
+    let first = pay(0)?;
+    for item in inbox.receive(first.as_bytes(), at(0))?.elements() {
+        assert!(
+            matches!(item, Item::Present(one) if one.authorize("pay", &Resource::everything()).is_ok())
+        );
+    }
+    for second in 1..4 {
+        inbox.receive(pay(second)?.as_bytes(), at(second.into()))?;
+    }
+    let refused = Some(Error::BelowReplayFloor { created: at(0), floor: at(1) });
+    assert_eq!(inbox.receive(first.as_bytes(), at(5)).err(), refused);
+    // Alice's chain is over now, so that the envelope counts for Bob, who has room.
+    assert_eq!(inbox.receive(first.as_bytes(), at(200)).err(), refused);
+    Ok(())
+}
