@@ -192,13 +192,13 @@ impl ReplayWindow {
     ///
     /// # Errors
     ///
-    /// [`Error::ReplayWindowFull`] if there is no room for a principal or a path, in which case nothing is changed.
+    /// [`Error::ReplayWindowFull`] if there is no room for a principal, in which case nothing is changed.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         let mut merged = self.clone();
         merged.past = merged.past.max(other.past);
         for (envelope, theirs) in &other.envelopes {
             if let Some(ours) = merged.envelopes.get_mut(envelope) {
-                ours.merge(theirs)?;
+                ours.merge(theirs);
             } else {
                 merged.insert(*envelope, theirs.clone());
             }
@@ -411,8 +411,10 @@ impl Remembered {
         self.extend(earlier.chain([tip]))
     }
 
-    fn merge(&mut self, other: &Self) -> Result<(), Error> {
-        self.extend(other.hops.iter().copied())
+    /// Takes over the hops of `other`. Those that do not fit are left out, and with no room left, nothing that ends in or
+    /// passes one of them will ever be admitted: nobody who signs many paths can keep replicas from merging.
+    fn merge(&mut self, other: &Self) {
+        other.hops.iter().for_each(|hop| self.remember(*hop));
     }
 
     fn extend(&mut self, hops: impl Iterator<Item = RememberedHop> + Clone) -> Result<(), Error> {
@@ -420,13 +422,16 @@ impl Remembered {
         if self.hops.len() + new > HOPS {
             return Err(Error::ReplayWindowFull { what: "hops of this envelope", capacity: HOPS });
         }
-        for hop in hops {
-            match self.hops.iter_mut().find(|known| known.id == hop.id) {
-                Some(known) => known.tip |= hop.tip,
-                None => self.hops.push(hop),
-            }
-        }
+        hops.for_each(|hop| self.remember(hop));
         Ok(())
+    }
+
+    fn remember(&mut self, hop: RememberedHop) {
+        if let Some(known) = self.hops.iter_mut().find(|known| known.id == hop.id) {
+            known.tip |= hop.tip;
+        } else if self.hops.len() < HOPS {
+            self.hops.push(hop);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a replay window must not be brought to forget, whoever tries.
 
 use agent_envelope::{
-    Conversations, DelegationChain, Draft, Entropy, Error, Grant, Identity, Inbox, Item,
+    Conversations, DelegationChain, Draft, Entropy, Envelope, Error, Grant, Identity, Inbox, Item,
     Kind, Limits, Permission, ReplayCapacity, ReplayWindow, Resource, Revocations, Scope, Sent,
     Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
 };
@@ -75,5 +75,39 @@ fn what_was_forgotten_under_one_principal_is_not_new_under_another() -> Result<(
     assert_eq!(inbox.receive(first.as_bytes(), at(5)).err(), refused);
     // Alice's chain is over now, so that the envelope counts for Bob, who has room.
     assert_eq!(inbox.receive(first.as_bytes(), at(200)).err(), refused);
+    Ok(())
+}
+
+#[test]
+fn a_hop_that_signs_many_paths_does_not_keep_replicas_from_merging() -> Result<(), Error> {
+    let (login, user, relay, worker) = (agent(1), agent(2), agent(3), agent(4));
+    let chain = chain(&login, &user, "alice", 3600)?;
+    let sent = Draft::new(&user)
+        .to(worker.id())
+        .next(relay.id())
+        .authority(&chain)
+        .clear(Kind::User, "text/plain", &b"pay 10"[..])
+        .sign(at(0), seed(1)?)?;
+    let received = Envelope::decode(sent.as_bytes(), &Limits::default())?
+        .verify_as_relay(&verifier(&login, &relay)?, at(0))?;
+    let path = |number: u16| {
+        let note = number.to_be_bytes().to_vec();
+        let onward = received.onward(&relay).clear(Kind::Assistant, "text/plain", note);
+        onward.next(worker.id()).sign(at(0), seed(number)?)
+    };
+    let mut one = Inbox::new(verifier(&login, &worker)?);
+    let mut other = Inbox::new(verifier(&login, &worker)?);
+    for number in 100..140 {
+        one.receive(&path(number)?, at(0))?;
+        other.receive(&path(100 + number)?, at(0))?;
+    }
+    one.merge_window(other.window())?;
+    // What fitted is known, what did not is refused all the same.
+    for number in (100..140).chain(200..240) {
+        let refused = one.receive(&path(number)?, at(0)).err();
+        let known =
+            matches!(refused, Some(Error::Replayed { .. } | Error::ReplayWindowFull { .. }));
+        assert!(known, "{number}: {refused:?}");
+    }
     Ok(())
 }
