@@ -92,7 +92,7 @@ pub(super) struct Assembler<'s> {
     /// The elements whose bodies were left out.
     pub(super) absent: Vec<usize>,
     contents: Vec<ElementId>,
-    audiences: Vec<(Vec<[u8; 32]>, usize, AudienceSecret)>,
+    audiences: Vec<(Keys, usize, AudienceSecret)>,
     grants: usize,
 }
 
@@ -223,8 +223,8 @@ impl<'s> Assembler<'s> {
         if readers.is_empty() {
             return Err(Error::IncompleteDraft { reason: "an element is sealed to nobody" });
         }
-        let mut keys: Vec<_> = readers.iter().map(|reader| *reader.agent().as_bytes()).collect();
-        keys.extend(readers.iter().map(|reader| reader.claims().sealing_key));
+        let mut keys: Keys =
+            readers.iter().map(|reader| (reader.agent(), reader.claims().sealing_key)).collect();
         keys.sort_unstable();
         if let Some(known) = self.audiences.iter().position(|(known, ..)| *known == keys) {
             return Ok(AudienceAt::Made(known));
@@ -274,6 +274,9 @@ impl<'s> Assembler<'s> {
         self.chain.push(record)
     }
 }
+
+/// Readers with their sealing keys, ascending.
+type Keys = Vec<(AgentId, [u8; 32])>;
 
 enum AudienceAt<'d> {
     Made(usize),
