@@ -83,7 +83,7 @@ impl<'a> Admitted<'a> {
         if expected != found {
             return Err(Error::WrongIdentity { expected, found });
         }
-        Ok(Opener { of: self, identity, secrets: Vec::new() })
+        Ok(Opener { of: self, identity, audiences: Vec::new() })
     }
 
     /// Records the envelope among its conversations and says how it fits; [`Admitted::standing`] repeats it.
@@ -424,12 +424,14 @@ impl<'e> Absent<'e> {
     }
 }
 
-/// Opens the sealed elements of one envelope, remembering the audiences it has been let into.
+/// Opens the sealed elements of one envelope, remembering the audiences it has been let into, and those it has not.
 #[derive(Debug)]
 pub struct Opener<'o> {
     of: &'o Admitted<'o>,
     identity: &'o Identity,
-    secrets: Vec<AudienceSecret>,
+    /// What came of each audience tried. Failures count: an author can make each cost as many key agreements as there are
+    /// audiences, and seal everything to it.
+    audiences: Vec<(AudienceId, Option<AudienceSecret>)>,
 }
 
 impl Opener<'_> {
@@ -459,13 +461,20 @@ impl Opener<'_> {
         (opened.plain()?.commit(&author).as_bytes() == raw.record.commit).then_some(opened)
     }
 
-    /// Lets the identity into the audience with this id, or remembers that it is.
+    /// Lets the identity into the audience with this id, once.
     pub(crate) fn secret(&mut self, id: &AudienceId) -> Option<&AudienceSecret> {
-        if let Some(known) = self.secrets.iter().position(|secret| secret.id() == id) {
-            return self.secrets.get(known);
-        }
+        let tried = self.audiences.iter().position(|(tried, _)| tried == id);
+        let index = tried.unwrap_or_else(|| {
+            let secret = self.decrypt(id);
+            self.audiences.push((*id, secret));
+            self.audiences.len() - 1
+        });
+        self.audiences.get(index)?.1.as_ref()
+    }
+
+    fn decrypt(&self, id: &AudienceId) -> Option<AudienceSecret> {
         let envelope = self.of.envelope();
-        let secret = envelope.elements.iter().find_map(|element| match &element.body {
+        envelope.elements.iter().find_map(|element| match &element.body {
             // A late reader finds itself in a later audience with the same id.
             Body::Audience(audience) if audience.id == *id => audience.decrypt(
                 &envelope.digest,
@@ -473,9 +482,7 @@ impl Opener<'_> {
                 self.identity.sealing_secrets(),
             ),
             _ => None,
-        })?;
-        self.secrets.push(secret);
-        self.secrets.last()
+        })
     }
 
     pub(crate) const fn envelope(&self) -> HeaderDigest {
@@ -560,5 +567,44 @@ impl<'e> Plaintext<'e> {
 impl fmt::Debug for Plaintext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Plaintext({}, {} bytes)", self.content_type(), self.content().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::{
+        Draft, Entropy, Limits, Permission, ReplayCapacity, ReplayWindow, Revocations, Scope,
+        Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+    };
+
+    #[test]
+    fn an_audience_is_tried_once_also_if_it_does_not_open() -> Result<(), Error> {
+        let now = Timestamp::from_unix_seconds(1_800_000_000);
+        let agent = |byte: u8| Identity::from_seeds(&[byte; 32], &[byte + 100; 32]);
+        let (user, reader, other) = (agent(1), agent(2), agent(3));
+        let package = other.key_package(now, Duration::from_secs(60))?;
+        let sent = Draft::new(&user)
+            .to([reader.id(), other.id()])
+            .sealed(Kind::Artifact, "text/plain", &b"one"[..], [&package])
+            .sealed(Kind::Artifact, "text/plain", &b"two"[..], [&package])
+            .sign(now, Entropy::new([7; 32])?)?;
+        let scope = Scope::new([Permission::new(["act"], &Resource::everything())?])?;
+        let anchor = TrustAnchor::new(user.id(), "user.example", Subjects::Any, scope)?;
+        let anchors = TrustAnchors::new([anchor])?;
+        let verifier =
+            Verifier::new(reader.id(), None, anchors, Revocations::none(), Limits::default())?;
+        let admitted = Envelope::decode(sent.as_bytes(), &Limits::default())?
+            .verify_as_reader(&verifier, now)?
+            .admit(&mut ReplayWindow::new(ReplayCapacity::default()))?;
+        let mut opener = admitted.opener(&reader)?;
+        for item in admitted.elements() {
+            let Item::Sealed(sealed) = item else { unreachable!("everything is sealed") };
+            assert!(opener.open(&sealed).is_err());
+            assert_eq!(opener.audiences.len(), 1);
+        }
+        Ok(())
     }
 }
