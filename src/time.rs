@@ -53,6 +53,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// The greatest difference between clocks that is ever tolerated.
+pub(crate) const MAX_SKEW: Duration = Duration::from_secs(60);
+
 /// Verification time with the tolerated difference between clocks, which widens *now* and nothing else.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {

@@ -6,11 +6,8 @@ use core::time::Duration;
 
 use crate::delegation::{Revocations, TrustAnchors};
 use crate::identity::{AgentId, Suite};
-use crate::time::Clock;
+use crate::time::{Clock, MAX_SKEW};
 use crate::{Error, Limits, Timestamp};
-
-/// The greatest difference between clocks that can be tolerated.
-const MAX_SKEW: Duration = Duration::from_secs(60);
 
 /// The configuration of a verifier. It holds no state and reads no clock.
 ///

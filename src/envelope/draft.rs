@@ -315,18 +315,17 @@ impl<'d> Draft<'d> {
 /// Senders seal only to key packages that are valid now.
 pub(super) fn check_packages(parts: &[Part<'_>], now: Timestamp) -> Result<(), Error> {
     use super::element::Readers;
-    let clock = crate::time::Clock::exact(now);
     for part in parts {
         let readers = match part {
             Part::Content(NewElement { readers: Readers::Of(readers), .. })
             | Part::Admit(_, readers) => readers,
             Part::KeyPackage(package) => {
-                package.claims().check_window(&clock)?;
+                package.claims().check_sealable(now)?;
                 continue;
             }
             _ => continue,
         };
-        readers.iter().try_for_each(|reader| reader.claims().check_window(&clock))?;
+        readers.iter().try_for_each(|reader| reader.claims().check_sealable(now))?;
     }
     Ok(())
 }

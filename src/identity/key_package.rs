@@ -6,7 +6,7 @@ use super::{AgentId, SigningKey};
 use crate::cbor::{Decoder, Encoder};
 use crate::signature::Check;
 use crate::statement::{Parent, Statement, StatementKind, sign};
-use crate::time::Clock;
+use crate::time::{Clock, MAX_SKEW};
 use crate::{Error, Limits, Timestamp};
 
 /// A set of algorithms for sealing. Larger numbers are stronger, so that a policy can state a minimum.
@@ -62,13 +62,13 @@ impl KeyPackage {
     ///
     /// # Errors
     ///
-    /// Encoding errors; [`Error::KeyPackageWindow`] outside its window; [`Error::LifetimeTooLong`] beyond
+    /// Encoding errors; [`Error::KeyPackageWindow`] from its end on, and more than a minute before its beginning; [`Error::LifetimeTooLong`] beyond
     /// [`Limits::key_package_lifetime`]; [`Error::KeyPackageSignature`].
     pub fn verify(bytes: &[u8], now: Timestamp, limits: &Limits) -> Result<Self, Error> {
         let mut decoder = Decoder::new(bytes);
         let package = Unverified::decode(&mut decoder, limits)?;
         decoder.finish()?;
-        package.claims.check_window(&Clock::exact(now))?;
+        package.claims.check_sealable(now)?;
         let agent = package.claims.agent;
         let refused = Error::KeyPackageSignature { element: None, agent };
         package.check(None)?.verify().map_err(|_| refused)?;
@@ -138,6 +138,15 @@ impl Claims {
         let (not_before, expires) = (self.not_before, self.expires);
         if clock.is_before(not_before) || clock.is_past(expires) {
             return Err(Error::KeyPackageWindow { not_before, expires, now: clock.now() });
+        }
+        Ok(())
+    }
+
+    /// Checks that mail may be sealed to the package: its agent's clock may be ahead, but nothing is sealed to what is over.
+    pub(crate) fn check_sealable(&self, now: Timestamp) -> Result<(), Error> {
+        let (not_before, expires) = (self.not_before, self.expires);
+        if Clock::new(now, MAX_SKEW).is_before(not_before) || Clock::exact(now).is_past(expires) {
+            return Err(Error::KeyPackageWindow { not_before, expires, now });
         }
         Ok(())
     }
