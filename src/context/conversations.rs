@@ -7,7 +7,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use crate::cbor::{Decoder, Encoder};
-use crate::digest::{ContextId, ConversationId, HeaderDigest, HopId};
+use crate::digest::{ContextId, ConversationId, Digest, HeaderDigest, HopId};
 use crate::envelope::header;
 use crate::identity::{AgentId, agent_id};
 use crate::{Error, Sent};
@@ -110,6 +110,8 @@ pub struct Conversations {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Known {
+    /// Whom the conversation takes room from: the principal that began it here, or nobody once this agent has spoken in it.
+    room_of: Option<Digest>,
     parties: Vec<AgentId>,
     last_used: u64,
     lines: BTreeMap<AgentId, VecDeque<Step>>,
@@ -126,6 +128,8 @@ struct Step {
 
 /// What an envelope says about its place in a conversation.
 pub(crate) struct Entry<'e> {
+    /// Whom the envelope counts for in a replay window; `None` for this agent's own.
+    pub(crate) principal: Option<Digest>,
     pub(crate) conversation: ConversationId,
     pub(crate) parties: &'e [AgentId],
     pub(crate) from: AgentId,
@@ -138,8 +142,10 @@ pub(crate) struct Entry<'e> {
 
 impl Conversations {
     /// Remembers up to `capacity` conversations and the last `history` envelopes of each party's line, at some 250 bytes an
-    /// envelope. When there are more, the conversation that was quiet for longest is forgotten; should it go on, its next
-    /// envelope shows as [`Standing::Joined`] or a [`Standing::Gap`], never as in order.
+    /// envelope. When there are more, the principal that has begun most of them loses the one that was quiet for longest, so
+    /// that nobody makes an agent forget what it talks about with others, least of all where it has spoken itself. Should a
+    /// forgotten conversation go on, its next envelope shows as [`Standing::Joined`] or a [`Standing::Gap`], never as in
+    /// order.
     pub const fn new(capacity: usize, history: usize) -> Self {
         Self { capacity, history, ticks: 0, known: BTreeMap::new() }
     }
@@ -216,18 +222,17 @@ impl Conversations {
             return;
         }
         if !self.known.contains_key(&entry.conversation) && self.known.len() >= self.capacity {
-            let quietest = self.known.iter().min_by_key(|(_, known)| known.last_used);
-            if let Some(id) = quietest.map(|(id, _)| *id) {
-                self.known.remove(&id);
-            }
+            self.make_room(entry.principal);
         }
         self.ticks = self.ticks.saturating_add(1);
         let known = self.known.entry(entry.conversation).or_insert_with(|| Known {
+            room_of: entry.principal,
             parties: entry.parties.to_vec(),
             last_used: 0,
             lines: BTreeMap::new(),
         });
         known.last_used = self.ticks;
+        known.room_of = known.room_of.and(entry.principal);
         let line = known.lines.entry(entry.from).or_default();
         if line.iter().any(|step| step.envelope == entry.envelope) {
             return;
@@ -241,6 +246,26 @@ impl Conversations {
             envelope: entry.envelope,
             origin: entry.origin,
         });
+    }
+
+    /// Forgets the quietest conversation of the principal that has most, counting the one to come, and one of this agent's
+    /// own only if all are.
+    fn make_room(&mut self, newcomer: Option<Digest>) {
+        let mut rooms = BTreeMap::<Digest, usize>::new();
+        let others = self.known.values().filter_map(|known| known.room_of);
+        for principal in others.chain(newcomer) {
+            *rooms.entry(principal).or_default() += 1;
+        }
+        let known = self.known.values().filter_map(|known| known.room_of);
+        let most = known.filter_map(|principal| rooms.get(&principal)).max();
+        let quietest = self
+            .known
+            .iter()
+            .filter(|(_, known)| known.room_of.and_then(|principal| rooms.get(&principal)) == most)
+            .min_by_key(|(_, known)| known.last_used);
+        if let Some(id) = quietest.map(|(id, _)| *id) {
+            self.known.remove(&id);
+        }
     }
 
     /// Writes the whole state, for storage.
@@ -266,7 +291,12 @@ impl Conversations {
         out.array(5).text(STATE).count(self.capacity).count(self.history).uint(self.ticks);
         out.array(self.known.len());
         for (id, known) in &self.known {
-            out.array(4).bytes(id.as_bytes()).uint(known.last_used).array(known.parties.len());
+            out.array(5).bytes(id.as_bytes()).uint(known.last_used);
+            match &known.room_of {
+                Some(principal) => out.bytes(principal.as_bytes()),
+                None => out.null(),
+            };
+            out.array(known.parties.len());
             for party in &known.parties {
                 out.bytes(party.as_bytes());
             }
@@ -299,9 +329,10 @@ impl Conversations {
         let bad = |reason| Error::BadState { offset, reason };
         let mut known = BTreeMap::new();
         for _ in 0..conversations {
-            decoder.array_of(4)?;
+            decoder.array_of(5)?;
             let id = ConversationId(*decoder.fixed()?);
             let last_used = decoder.uint()?;
+            let room_of = if decoder.null() { None } else { Some(Digest(*decoder.fixed()?)) };
             let mut parties = Vec::new();
             let members = decoder.array()?;
             decoder.set(members, agent_id, |party| parties.push(party))?;
@@ -321,7 +352,7 @@ impl Conversations {
             if last_used > ticks {
                 return Err(bad("a conversation was used later than anything was recorded"));
             }
-            known.insert(id, Known { parties, last_used, lines });
+            known.insert(id, Known { room_of, parties, last_used, lines });
         }
         if known.len() != conversations || conversations > capacity {
             return Err(bad("there are more conversations than it may hold, or one twice"));

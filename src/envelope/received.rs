@@ -93,6 +93,7 @@ impl<'a> Admitted<'a> {
         let header = &verified.envelope.header;
         let parties = header.parties();
         let standing = conversations.advance(&Entry {
+            principal: verified.principals.first().copied(),
             conversation: verified.conversation,
             parties: &parties,
             from: header.from,

@@ -100,6 +100,7 @@ impl Sent {
 
     pub(crate) fn entry(&self) -> Entry<'_> {
         Entry {
+            principal: None,
             conversation: self.conversation(),
             parties: &self.parties,
             from: self.from,
