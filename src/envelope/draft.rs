@@ -218,12 +218,12 @@ impl<'d> Draft<'d> {
     ///
     /// # Errors
     ///
-    /// [`Error::IncompleteDraft`] without recipients, with a sender that would be its own next, with an element that is
-    /// sealed to nobody or refers to a later one, and for what the calls before were given wrongly;
+    /// [`Error::IncompleteDraft`] without recipients, with a sender that would be its own next, with a path that cannot be
+    /// walked, with an element that is sealed to nobody or refers to a later one, and for what the calls before were given wrongly;
     /// [`Error::WrongIdentity`] for somebody else's chain or key package; [`Error::DuplicateHint`] and
     /// [`Error::WeakSealingKey`] for readers' key packages; [`Error::KeyPackageWindow`] for one that is not valid now;
-    /// [`Error::WindowReversed`] for a lifetime under a second; [`Error::LimitExceeded`] beyond what any
-    /// verifier with default [`Limits`] takes.
+    /// [`Error::WindowReversed`] for a lifetime under a second; [`Error::LifetimeTooLong`] and [`Error::LimitExceeded`]
+    /// beyond what a verifier with default [`Limits`] takes.
     pub fn sign(self, now: Timestamp, entropy: Entropy) -> Result<Sent, Error> {
         self.sign_with(now, entropy, &[], |_| Ok(()))
     }
@@ -255,6 +255,19 @@ impl<'d> Draft<'d> {
         }
         if next.contains(&from.id()) {
             return Err(Error::IncompleteDraft { reason: "the sender would be its own next" });
+        }
+        let limits = Limits::default();
+        // Hop 0 and one for each station.
+        if self.via.len() >= limits.hops {
+            return Err(Error::IncompleteDraft { reason: "its path has more than 15 stations" });
+        }
+        if self.via.windows(2).any(|pair| pair[0] == pair[1]) {
+            let reason = "a station of its path would be its own next";
+            return Err(Error::IncompleteDraft { reason });
+        }
+        if self.lifetime > limits.lifetime {
+            let (seconds, maximum) = (self.lifetime.as_secs(), limits.lifetime.as_secs());
+            return Err(Error::LifetimeTooLong { seconds, maximum });
         }
         check_packages(&parts, now)?;
         let mut labels: Vec<_> =
@@ -307,7 +320,7 @@ impl<'d> Draft<'d> {
         bytes.array(assembler.next).raw(&elements).array(1).raw(&hop);
         let bytes = bytes.finish();
         // What a verifier would refuse for its form is not handed out.
-        Envelope::decode(&bytes, &Limits::default())?;
+        Envelope::decode(&bytes, &limits)?;
         Sent::from_bytes(bytes)
     }
 }
