@@ -13,7 +13,7 @@ use crate::context::{AnyKind, Kind, Stand};
 use crate::delegation::{Authority, ChainStatus};
 use crate::digest::{ConversationId, Digest, ElementId, HeaderDigest, HopId, Use, hash};
 use crate::identity::{AgentId, KeyPackage};
-use crate::replay::ReplayWindow;
+use crate::replay::{Admission, ReplayWindow};
 use crate::time::Clock;
 use crate::{Error, Timestamp};
 
@@ -218,6 +218,18 @@ impl<'a> Verified<'a, Reader> {
         let path = self.envelope.replay_path(&self.path);
         let admission = window.admit(&path, &self.principals, &self.clock)?;
         Ok(Admitted::new(self, admission))
+    }
+}
+
+impl Verified<'_, Relay> {
+    /// Remembers the envelope, so that it is passed on once. Whoever shows a relay the same bytes twice gets two
+    /// continuations from it, and what it adds in its own name would count twice.
+    ///
+    /// # Errors
+    ///
+    /// As for a reader that [admits](Verified::admit) an envelope.
+    pub fn remember(&self, window: &mut ReplayWindow) -> Result<Admission, Error> {
+        window.admit(&self.envelope.replay_path(&self.path), &self.principals, &self.clock)
     }
 }
 
