@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
+pub(crate) mod cbor;
+
 use std::time::Duration;
 
 use agent_envelope::budget::{Amounts, Dimension, Terms};
