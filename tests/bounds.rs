@@ -185,6 +185,9 @@ fn hostile(world: &World) -> Vec<(&'static str, Vec<u8>)> {
             let rest = bare.repeat(500);
             with_elements(&[cbor::head(4, 21_000), rest].concat())
         }),
+        ("1024 elements announced in as many bytes", {
+            with_elements(&[cbor::head(4, 1024), bare.repeat(22)].concat())
+        }),
         ("an element of deep arrays", with_elements(&[&[0x81][..], &[0x81; 10_000]].concat())),
         ("a header of deep arrays", {
             let deep = [0x81; 10_000];
@@ -269,12 +272,20 @@ fn what_an_agent_remembers_stops_growing() {
         ReplayWindow::new(capacity),
         Conversations::new(8, 4),
     );
-    let receive = |inbox: &mut Inbox, number: u64| {
+    let first = Draft::new(&world.user).to(world.worker.id()).sign(NOW, entropy(4999));
+    let mut line = first.expect("a conversation begins").line();
+    let mut receive = |inbox: &mut Inbox, number: u64| {
         let now = later(number);
-        let draft = Draft::new(&world.user).to(world.worker.id());
-        // Half of them come from the principal of the chain, half from nobody in particular.
-        let draft = if number.is_multiple_of(2) { draft.authority(&chain) } else { draft };
+        // Half of them come under a chain in one conversation, half from nobody in conversations of their own.
+        let draft = if number.is_multiple_of(2) {
+            Draft::in_conversation(&world.user, &line).authority(&chain)
+        } else {
+            Draft::new(&world.user).to(world.worker.id())
+        };
         let sent = draft.sign(now, entropy(5000 + number)).expect("a draft");
+        if number.is_multiple_of(2) {
+            line = sent.line();
+        }
         inbox.receive(sent.as_bytes(), now).map(|_| ()).expect("the oldest makes room");
     };
     let empty = HEAP.current_usage();
