@@ -582,7 +582,7 @@ errors! {
         /// The element after the last that may be at fault.
         until: usize,
     }
-    "elements {from} to {until} are not those that hop {hop} signs: the element chain is broken";
+    "the element chain does not reach the head that hop {hop} signs; elements from {from} on, before {until}, may be at fault";
 
     /// A control element's body does not match the commitment in its record.
     402 "control_commit" Carrier Place::Element(*element) =>
@@ -1188,3 +1188,6 @@ impl fmt::Display for Ceiling {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
