@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::header::{self, Header};
 use super::hop::{RawHop, before_hop_0, hop_count};
@@ -27,7 +28,6 @@ const ELEMENT: usize = 42;
 /// envelope = [ "agent-envelope/1", header: bstr .cbor header, elements: [* element], hops: [+ hop-statement] ]
 /// element  = [ record: bstr .cbor record, body: bstr / null ]
 /// ```
-#[derive(Debug)]
 pub struct Envelope<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) encoded_header: &'a [u8],
@@ -375,6 +375,17 @@ impl Sums {
         within(limits.readers_in_all, self.readers, "readers in all")?;
         within(limits.signatures, self.signatures, "signatures")?;
         Ok(())
+    }
+}
+
+impl fmt::Debug for Envelope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("digest", &self.digest)
+            .field("from", &self.header.from)
+            .field("elements", &self.elements.len())
+            .field("hops", &self.hops.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::received::Opener;
 use super::{Sealed, verified::Provenance};
@@ -18,7 +19,7 @@ use crate::seal::AudienceSecret;
 ///
 /// let note = NewElement::clear(Kind::Memory, "text/plain", &b"prefers aisle seats"[..]).elidable();
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewElement<'d> {
     pub(crate) kind: Kind,
     pub(crate) content_type: Cow<'d, str>,
@@ -124,6 +125,13 @@ impl<'d> NewElement<'d> {
     pub fn refers_to<R: Into<Reference>>(mut self, elements: impl IntoIterator<Item = R>) -> Self {
         self.refs.extend(elements.into_iter().map(Into::into));
         self
+    }
+}
+
+impl fmt::Debug for NewElement<'_> {
+    /// Writes all but the content, which may be about to be sealed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewElement({}, {} bytes)", self.kind, self.content.len())
     }
 }
 

@@ -567,7 +567,8 @@ impl<'e> Plaintext<'e> {
 
 impl fmt::Debug for Plaintext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Plaintext({}, {} bytes)", self.content_type(), self.content().len())
+        // The type was sealed along with the content.
+        write!(f, "Plaintext({} bytes)", self.content().len())
     }
 }
 
