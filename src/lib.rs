@@ -36,10 +36,11 @@ pub use digest::{
 };
 pub use entropy::Entropy;
 pub use envelope::{
-    Absent, Admitted, Agents, Aids, Allotment, Audience, Budget, Coverage, Draft, Envelope,
-    FundedDraft, FundedOnward, Header, Hop, InReplyTo, IntoRecipients, Item, Labels, NewElement,
-    Observer, Onward, Opener, OriginFork, Plaintext, Present, Principal, Provenance, Reader,
-    Reference, Relay, Reply, Role, Sealed, Seen, Sent, Verified,
+    Absent, Admitted, Agents, Aids, Allotment, Audience, BodyClaim, Budget, ChainClaim, Coverage,
+    Draft, ElementClaim, Envelope, FundedDraft, FundedOnward, Header, Hop, HopClaim, InReplyTo,
+    IntoRecipients, Item, Labels, LinkClaim, NewElement, Observer, Onward, Opener, OriginFork,
+    Outline, Plaintext, Present, Principal, Provenance, Reader, Reference, Relay, Reply, Role,
+    Sealed, Seen, Sent, Verified,
 };
 pub use error::{Culprit, Error, Place};
 pub use identity::{AgentId, Identity, KeyPackage, SigningKey, Suite};
