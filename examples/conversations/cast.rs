@@ -35,7 +35,10 @@ pub(crate) struct Agent {
 
 impl Agent {
     fn new(name: &'static str, counter: &Counter) -> Result<Self, Error> {
-        let identity = Identity::generate(counter.next());
+        Self::of(name, Identity::generate(counter.next()))
+    }
+
+    pub(crate) fn of(name: &'static str, identity: Identity) -> Result<Self, Error> {
         let package = identity.key_package(NOW, Duration::from_secs(3600))?;
         Ok(Self { name, identity, package })
     }

@@ -8,6 +8,7 @@
 //! `{"messages": [{"role": …, "content": …, "tool_calls": […]}, …]}`; `-` reads standard input. With `--attack`,
 //! adversaries have a try at the first conversation, and each line says which rule refused them.
 
+mod attack;
 mod cast;
 mod chat;
 mod check;
@@ -162,6 +163,23 @@ fn line(out: &mut Out, conversation: &Conversation, carried: &[Tally; 3]) {
     ));
 }
 
-fn attack_first(_: &str, _: &[Conversation]) -> Result<ExitCode, String> {
-    Ok(ExitCode::SUCCESS)
+/// Lets the adversaries have a try. Whatever is not refused as it should be makes the program fail.
+fn attack_first(name: &str, conversations: &[Conversation]) -> Result<ExitCode, String> {
+    let Some(conversation) = conversations.first() else { return Ok(ExitCode::SUCCESS) };
+    let mut out = Out::new();
+    out.say(format!(
+        "Adversaries have a try at the conversation on line {} of {name}.",
+        conversation.line
+    ));
+    out.say(
+        "Each line says what was tried, and by which rule it was refused: code, name and text.",
+    );
+    let (missed, tried) = attack::run(conversation, &mut out).map_err(|error| error.to_string())?;
+    out.say("");
+    out.say(match missed {
+        0 => format!("All {tried} were refused, or shown, as they should be."),
+        _ => format!("{missed} OF {tried} WERE NOT REFUSED AS THEY SHOULD BE, marked with !"),
+    });
+    out.flush();
+    Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
