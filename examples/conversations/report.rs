@@ -113,7 +113,8 @@ pub(crate) fn authority(authority: &Authority<'_>) -> String {
 pub(crate) fn preview(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let words: Vec<&str> = text.split_whitespace().collect();
-    let mut line: String = words.join(" ").chars().filter(|c| !c.is_control()).take(58).collect();
+    let plain = |c: &char| !c.is_control() && !matches!(c, '\u{200b}'..='\u{206f}' | '\u{feff}');
+    let mut line: String = words.join(" ").chars().filter(plain).take(58).collect();
     if line.len() < text.trim().len() {
         line.push('…');
     }
