@@ -77,7 +77,7 @@ impl<'a> Envelope<'a> {
     /// # Errors
     ///
     /// [`Error::LimitExceeded`]; the encoding errors (codes 101 to 123) with their byte offsets; the errors of structure
-    /// (301 to 313); and the errors of delegation chains that widen over their own links (502 to 508).
+    /// (301 to 313, 322); and the errors of delegation chains that widen over their own links (502 to 508).
     pub fn decode(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
         within(limits.bytes, bytes.len(), "bytes")?;
         let mut decoder = Decoder::new(bytes);
@@ -161,9 +161,13 @@ impl<'a> Envelope<'a> {
         usize::try_from(self.hops[hop].count).unwrap_or(usize::MAX)
     }
 
-    /// Each signer is named by the hop before and not by itself; counts and times do not fall; the path keeps to `via`.
+    /// The window has a length; each signer is named by the hop before and not by itself; counts and times do not fall; the
+    /// path keeps to `via`.
     fn check_path(&self) -> Result<(), Error> {
         let (created, expires) = (self.header.created, self.header.expires);
+        if expires <= created {
+            return Err(Error::WindowReversed { not_before: created, expires });
+        }
         let mut earlier: Option<&RawHop<'_>> = None;
         for (index, hop) in self.hops.iter().enumerate() {
             let signer = hop.signer;
