@@ -102,6 +102,18 @@ impl<'d> Draft<'d> {
         draft
     }
 
+    /// Follows up on an envelope of one's own, to all other parties: the next of the sender's line, and in reply to what it
+    /// follows. So a request rests on the acceptance that came before it.
+    pub fn following(sent: &Sent, from: &'d Identity) -> Self {
+        let mut draft = Self::in_conversation(from, &sent.line());
+        draft.in_reply_to = Some(InReplyTo { origin: sent.origin(), tip: None });
+        let (expected, found) = (sent.entry().from, from.id());
+        if expected != found {
+            draft.fault = Some(Error::WrongIdentity { expected, found });
+        }
+        draft
+    }
+
     /// Continues the sender's own line in the conversation. Without this, an answer from someone who has spoken before
     /// shows as a fork.
     pub fn continuing(mut self, line: &Line) -> Self {
@@ -220,7 +232,7 @@ impl<'d> Draft<'d> {
     ///
     /// [`Error::IncompleteDraft`] without recipients, with a sender that would be its own next, with a path that cannot be
     /// walked, with an element that is sealed to nobody or refers to a later one, and for what the calls before were given wrongly;
-    /// [`Error::WrongIdentity`] for somebody else's chain or key package; [`Error::DuplicateHint`] and
+    /// [`Error::WrongIdentity`] for somebody else's chain, key package or envelope to follow; [`Error::DuplicateHint`] and
     /// [`Error::WeakSealingKey`] for readers' key packages; [`Error::KeyPackageWindow`] for one that is not valid now;
     /// [`Error::WindowReversed`] for a lifetime under a second; [`Error::LifetimeTooLong`] and [`Error::LimitExceeded`]
     /// beyond what a verifier with default [`Limits`] takes.
