@@ -304,6 +304,16 @@ impl<'p> Principal<'p> {
     pub fn of(authority: &'p Authority<'_>) -> Self {
         Self { issuer: authority.issuer(), subject: authority.subject() }
     }
+
+    /// Returns the name of the trust anchor.
+    pub const fn issuer(&self) -> &'p str {
+        self.issuer
+    }
+
+    /// Returns whom it vouches for.
+    pub const fn subject(&self) -> &'p str {
+        self.subject
+    }
 }
 
 macro_rules! authorizing {
