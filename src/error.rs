@@ -1135,6 +1135,54 @@ errors! {
     1028 "no_evidence" Peer Place::Call =>
     NoEvidence
     "the statements convict nobody";
+
+    /// A tariff neither prices a dimension nor lists it as free of charge.
+    1101 "unpriced" Peer Place::Call =>
+    Unpriced {
+        /// The first such dimension.
+        dimension: Dimension,
+    }
+    "the tariff has no price for {dimension} and does not list it as free of charge";
+
+    /// A price that a tariff cannot state.
+    1102 "rate_refused" Caller Place::Call =>
+    RateRefused {
+        /// What it would be the price of.
+        dimension: Dimension,
+        /// What is allowed.
+        expected: &'static str,
+    }
+    "price of {dimension} is not {expected}";
+
+    /// A principal has used up its quota for now.
+    1103 "quota_exceeded" Peer Place::Call =>
+    QuotaExceeded {
+        /// The dimension that is longest in coming back.
+        dimension: Dimension,
+        /// The seconds after which the same would be granted, if nothing else is asked for until then.
+        retry_after: u64,
+    }
+    "the quota of {dimension} is used up; ask again in {retry_after} s";
+
+    /// More is asked for at once than a quota ever grants.
+    1104 "beyond_quota" Peer Place::Call =>
+    BeyondQuota {
+        /// The first such dimension.
+        dimension: Dimension,
+        /// The most that is ever granted at once.
+        burst: u64,
+        /// How much is asked for.
+        asked: u64,
+    }
+    "{asked} {dimension} are asked for, and the quota never grants more than {burst} at once";
+
+    /// A quota has no room for another principal.
+    1105 "quota_full" Caller Place::Call =>
+    QuotaFull {
+        /// How many principals it holds.
+        capacity: usize,
+    }
+    "quota is full: {capacity} principals have used some of theirs";
 }
 
 struct Unpaid<'a>(&'a [Unfunded]);

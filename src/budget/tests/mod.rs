@@ -1,4 +1,6 @@
 mod algebra;
+mod quota;
+mod tariff;
 mod wire;
 
 use super::*;
