@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::budget::negotiation::Refusal;
 use crate::budget::{Breach, Dimension, Unfunded, Wider};
 use crate::delegation::ChainStatus;
 use crate::digest::{HeaderDigest, HopId};
@@ -1183,6 +1184,114 @@ errors! {
         capacity: usize,
     }
     "quota is full: {capacity} principals have used some of theirs";
+
+    /// A worker cannot meter a dimension that is not advisory.
+    1106 "cannot_meter" Peer Place::Call =>
+    CannotMeter {
+        /// The first such dimension.
+        dimension: Dimension,
+    }
+    "{dimension} cannot be metered here, and it is not advisory";
+
+    /// A message of a negotiation that does not follow the one before it.
+    1107 "negotiation_turn" Peer Place::Envelope =>
+    NegotiationTurn {
+        /// What may follow.
+        expected: &'static str,
+        /// What came.
+        found: &'static str,
+        /// From whom.
+        from: AgentId,
+    }
+    "the negotiation is open for {expected}, not for {found} from {from}";
+
+    /// A message of a negotiation from an agent that is not negotiated with.
+    1108 "negotiation_stranger" Peer Place::Header =>
+    NegotiationStranger {
+        /// With whom the negotiation is.
+        expected: AgentId,
+        /// Who sent the message.
+        from: AgentId,
+    }
+    "the negotiation is with {expected}, not with {from}";
+
+    /// An envelope carries no message of a negotiation, or more than one.
+    1109 "negotiation_messages" Originator Place::Envelope =>
+    NegotiationMessages {
+        /// How many it carries.
+        found: usize,
+    }
+    "the envelope carries {found} negotiation messages instead of one";
+
+    /// A negotiation goes on for too long.
+    1110 "too_many_rounds" Peer Place::Envelope =>
+    TooManyRounds {
+        /// How many asks there may be.
+        limit: usize,
+    }
+    "the negotiation has had {limit} rounds and may not have another";
+
+    /// An offer is no longer valid.
+    1111 "offer_expired" Peer Place::Call =>
+    OfferExpired {
+        /// From when on.
+        valid_until: Timestamp,
+        /// The time given.
+        now: Timestamp,
+    }
+    "the offer was valid until {valid_until}, the time is {now}";
+
+    /// A negotiation has not come to an acceptance.
+    1112 "not_settled" Caller Place::Call =>
+    NotSettled {
+        /// What it has come to.
+        last: &'static str,
+    }
+    "the negotiation is not settled: its last message is {last}";
+
+    /// A negotiation ended in a refusal.
+    1113 "negotiation_refused" Peer Place::Call =>
+    NegotiationRefused {
+        /// Why.
+        refusal: Refusal,
+    }
+    "the negotiation was refused: {refusal}";
+
+    /// A request that rests on a negotiation declares no terms.
+    1114 "terms_missing" Originator Place::Header =>
+    TermsMissing
+    "the request rests on a negotiation and declares no terms";
+
+    /// The terms of a request give less than the accepted offer needs.
+    1115 "terms_below_need" Peer Place::Call =>
+    TermsBelowNeed {
+        /// The first dimension of which there is too little.
+        dimension: Dimension,
+        /// How much the offer needs.
+        needed: u64,
+    }
+    "the terms give less {dimension} than the {needed} that the accepted offer needs";
+
+    /// The terms of a request go beyond the accepted offer.
+    1116 "terms_not_accepted" Peer Place::Call =>
+    TermsNotAccepted {
+        /// In what.
+        wider: Wider,
+    }
+    "the terms go beyond the accepted offer: {wider}";
+
+    /// A settled negotiation has had its request.
+    1117 "settlement_used" Peer Place::Call =>
+    SettlementUsed
+    "the negotiation has had its one request";
+
+    /// A message of a negotiation that contradicts itself.
+    1118 "negotiation_form" Caller Place::Call =>
+    NegotiationForm {
+        /// What it must be.
+        expected: &'static str,
+    }
+    "the message is not {expected}";
 }
 
 struct Unpaid<'a>(&'a [Unfunded]);

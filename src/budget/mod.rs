@@ -10,6 +10,7 @@ mod history;
 mod ledger;
 mod lineage;
 mod measure;
+pub mod negotiation;
 mod quota;
 mod share;
 mod snapshot;

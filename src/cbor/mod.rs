@@ -8,7 +8,7 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decode::Decoder;
+pub(crate) use decode::{Decoder, Map};
 pub(crate) use encode::{Encoder, Sink};
 
 /// The largest integer of the format where nothing else is said: exact in every language's numbers.
