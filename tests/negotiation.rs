@@ -318,7 +318,7 @@ fn a_replayed_message_is_refused_by_the_inbox_and_by_the_transcript() {
     let mut inbox = table.world.inbox(table.world.worker.id());
     let received = inbox.receive(asked.as_bytes(), NOW).expect("admitted");
     let again = table.worker.receive(&received, &table.world.worker, NOW).cloned();
-    let (expected, from) = ("offer or refuse by the worker", table.world.user.id());
+    let (expected, from) = ("an offer or a refusal by the worker", table.world.user.id());
     assert_eq!(again, Err(Error::NegotiationTurn { expected, found: "ask", from }));
 
     let offered = table.worker_says(offer(5), &asked, None);
@@ -367,7 +367,7 @@ fn messages_are_refused_out_of_order_and_a_cut_negotiation_settles_nothing() {
     let mut inbox = world.inbox(world.worker.id());
     let received = inbox.receive(accept.as_bytes(), NOW).expect("admitted");
     let result = late.receive(&received, &world.worker, NOW).cloned();
-    let expected = "offer or refuse by the worker";
+    let expected = "an offer or a refusal by the worker";
     assert_eq!(result, Err(Error::NegotiationTurn { expected, found: "accept", from }));
     assert_eq!(late.settled(NOW).err(), Some(Error::NotSettled { last: "ask" }));
 }
@@ -477,7 +477,7 @@ fn what_would_not_follow_is_not_sent() {
     );
     assert_eq!(send(fresh(), Message::Accept), Err(Error::ReplyElsewhere));
     let from = user;
-    let expected = "accept, ask or refuse by the asker";
+    let expected = "an acceptance, an ask or a refusal by the asker";
     assert_eq!(
         reply(&world, &world.user, &offered, |draft| {
             table.user.send(draft, offer(5), NOW, entropy(2)).map(|_| ())

@@ -19,6 +19,62 @@ pub const MAX_ROUNDS: usize = 8;
 /// Messages are read from admitted envelopes and written into drafts here, so that none can be shown to a transcript that
 /// its envelope does not carry. A transcript is a working memory of minutes: it is neither stored nor cloned, since what it
 /// settles is used once.
+///
+/// ```
+/// use agent_envelope::budget::negotiation::{Ask, Message, Meters, Offer, Transcript};
+/// use agent_envelope::budget::{Amounts, Dimension, Terms};
+/// use agent_envelope::{Draft, Entropy, Error, Kind};
+/// # use agent_envelope::{
+/// #     Identity, Inbox, Limits, Permission, Revocations, Scope, Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+/// # };
+/// # let now = Timestamp::from_unix_seconds(1_800_000_000);
+/// # let later = Timestamp::from_unix_seconds(1_800_000_600);
+/// # let entropy = |n| Entropy::new([n; 32]);
+/// # let (asker, worker) = (Identity::generate(entropy(1)?), Identity::generate(entropy(2)?));
+/// # let anchor = |id, name| {
+/// #     let scope = Scope::new([Permission::new(["summarise"], &"".parse()?)?])?;
+/// #     TrustAnchor::new(id, name, Subjects::Any, scope)
+/// # };
+/// # let anchors = TrustAnchors::new([anchor(asker.id(), "asker")?, anchor(worker.id(), "worker")?])?;
+/// # let inbox = |id| {
+/// #     let verifier = Verifier::new(id, None, anchors.clone(), Revocations::none(), Limits::default())?;
+/// #     Ok::<_, Error>(Inbox::new(verifier))
+/// # };
+/// # let (mut asker_inbox, mut worker_inbox) = (inbox(asker.id())?, inbox(worker.id())?);
+/// let calls = |n| Amounts::new().with(Dimension::TOOL_CALLS, n);
+///
+/// // The asker would grant 20 calls.
+/// let mut ours = Transcript::asking(&asker, worker.id());
+/// let ask = Message::Ask(Ask::new(Terms::new(calls(20)?, later, 0), Amounts::new())?);
+/// let ask = ours.send(Draft::new(&asker).to(worker.id()), ask, now, entropy(3)?)?;
+///
+/// // The worker takes 5 at most.
+/// let received = worker_inbox.receive(ask.as_bytes(), now)?;
+/// let mut theirs = Transcript::answering(&worker, received.from());
+/// let Message::Ask(asked) = theirs.receive(&received, &worker, now)? else { panic!("not an ask") };
+/// let meters = Meters::new().with(Dimension::TOOL_CALLS)?;
+/// let answer = Offer::new(Terms::new(calls(5)?, later, 0), meters, later)?.answer(asked, now);
+/// let offer = theirs.send(Draft::reply_to(&received, &worker), answer, now, entropy(4)?)?;
+///
+/// // That will do.
+/// let received = asker_inbox.receive(offer.as_bytes(), now)?;
+/// ours.receive(&received, &asker, now)?;
+/// let draft = Draft::reply_to(&received, &asker).continuing(&ask.line());
+/// let accept = ours.send(draft, Message::Accept, now, entropy(5)?)?;
+/// let received = worker_inbox.receive(accept.as_bytes(), now)?;
+/// theirs.receive(&received, &worker, now)?;
+///
+/// // The request rests on the acceptance, and the worker checks that it does.
+/// let request = ours
+///     .settled(now)?
+///     .request(&asker, &accept, Terms::new(calls(5)?, later, 0), now)?
+///     .clear(Kind::User, "text/plain", &b"summarise my mail"[..])
+///     .sign(now, entropy(6)?)?;
+/// let received = worker_inbox.receive(request.as_bytes(), now)?;
+/// let terms = theirs.settled(now)?.check_request(&received, now)?;
+/// assert_eq!(terms.amounts(), &calls(5)?);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Transcript {
     me: AgentId,
@@ -246,32 +302,28 @@ impl Transcript {
 
     /// Checks whether `from` may send this message now.
     fn check_turn(&self, message: &Message, from: AgentId, now: Timestamp) -> Result<(), Error> {
-        let (turn, expected) = match self.last() {
-            None => (Role::Asker, "an ask by the asker"),
-            Some(Message::Ask(_)) => (Role::Worker, "offer or refuse by the worker"),
-            Some(Message::Offer(_)) => (Role::Asker, "accept, ask or refuse by the asker"),
-            Some(Message::Accept | Message::Refuse(_)) => {
-                let (expected, found) = ("nothing more", message.name());
-                return Err(Error::NegotiationTurn { expected, found, from });
+        use Message::{Accept, Ask, Offer, Refuse};
+        let (turn, follows, expected) = match self.last() {
+            None => (Role::Asker, matches!(message, Ask(_)), "an ask by the asker"),
+            Some(Ask(_)) => {
+                let follows = matches!(message, Offer(_) | Refuse(_));
+                (Role::Worker, follows, "an offer or a refusal by the worker")
             }
+            Some(Offer(_)) => {
+                let follows = matches!(message, Accept | Ask(_) | Refuse(_));
+                (Role::Asker, follows, "an acceptance, an ask or a refusal by the asker")
+            }
+            Some(Accept | Refuse(_)) => (self.role, false, "nothing more"),
         };
         let in_turn = (from == self.me) == (turn == self.role);
-        let follows = match (self.last(), message) {
-            (None, Message::Ask(_)) => true,
-            (Some(Message::Ask(_)), Message::Offer(_) | Message::Refuse(_)) => true,
-            (Some(Message::Offer(_)), Message::Accept | Message::Ask(_) | Message::Refuse(_)) => {
-                true
-            }
-            _ => false,
-        };
         if !in_turn || !follows {
             return Err(Error::NegotiationTurn { expected, found: message.name(), from });
         }
         match (message, &self.offer) {
-            (Message::Ask(_), _) if self.rounds >= MAX_ROUNDS => {
+            (Ask(_), _) if self.rounds >= MAX_ROUNDS => {
                 Err(Error::TooManyRounds { limit: MAX_ROUNDS })
             }
-            (Message::Offer(offer), _) | (Message::Accept, Some(offer)) => check_valid(offer, now),
+            (Offer(offer), _) | (Accept, Some(offer)) => check_valid(offer, now),
             _ => Ok(()),
         }
     }

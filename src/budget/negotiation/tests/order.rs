@@ -35,7 +35,7 @@ fn play(role: Role, script: &str, now: u64) -> Result<Transcript, (usize, Error)
         Role::Asker => Transcript::new(asker, Role::Asker, worker),
         Role::Worker => Transcript::new(worker, Role::Worker, asker),
     };
-    for (index, name) in script.chars().enumerate() {
+    for (index, name) in script.char_indices() {
         let after_ask = script[..index].ends_with('a');
         let from = match name {
             'a' | 'y' => asker,
@@ -82,8 +82,8 @@ fn both_sides_take_every_negotiation_in_order() {
 fn messages_out_of_order_are_refused_with_what_may_come() {
     let (asker, worker) = agents();
     let begin = "an ask by the asker";
-    let asked = "offer or refuse by the worker";
-    let offered = "accept, ask or refuse by the asker";
+    let asked = "an offer or a refusal by the worker";
+    let offered = "an acceptance, an ask or a refusal by the asker";
     let over = "nothing more";
     for (script, expected, found, from) in [
         ("o", begin, "offer", worker),
@@ -110,7 +110,7 @@ fn messages_out_of_order_are_refused_with_what_may_come() {
     assert_eq!(
         Error::NegotiationTurn { expected: asked, found: "ask", from: asker }.to_string(),
         format!(
-            "the negotiation is open for offer or refuse by the worker, not for ask from {asker}"
+            "the negotiation is open for an offer or a refusal by the worker, not for ask from {asker}"
         )
     );
 }
