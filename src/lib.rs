@@ -50,3 +50,10 @@ pub use replay::{Admission, ReplayCapacity, ReplayWindow};
 pub use scope::{Permission, Resource, Scope};
 pub use time::Timestamp;
 pub use verifier::Verifier;
+
+/// Compiles and runs the examples of the documents.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+}
