@@ -15,6 +15,29 @@ use crate::{
 ///
 /// What an agent has sent is to be [recorded](Inbox::record_sent), so that answers to it are known. The state is written
 /// with [`Inbox::to_bytes`] before anything is acted on that must not be acted on twice, and read back after a restart.
+///
+/// ```
+/// use agent_envelope::{Draft, Entropy, Error, Identity, Inbox, Kind, Limits, Permission, Resource, Revocations, Scope};
+/// use agent_envelope::{Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier};
+///
+/// let now = Timestamp::from_unix_seconds(1_800_000_000);
+/// let [app, worker] = [Identity::generate(Entropy::from_os()?), Identity::generate(Entropy::from_os()?)];
+/// let work = Scope::new([Permission::new(["work"], &Resource::everything())?])?;
+/// let anchors = TrustAnchors::new([TrustAnchor::new(app.id(), "app.example", Subjects::Any, work)?])?;
+/// let verifier = Verifier::new(worker.id(), None, anchors, Revocations::none(), Limits::default())?;
+/// let sent = Draft::new(&app)
+///     .to(worker.id())
+///     .clear(Kind::User, "text/plain", &b"go"[..])
+///     .sign(now, Entropy::from_os()?)?;
+///
+/// let mut inbox = Inbox::new(verifier.clone());
+/// let received = inbox.receive(sent.as_bytes(), now)?;
+/// let stored = inbox.to_bytes(); // written to disk before the work begins
+///
+/// let mut restarted = Inbox::restore(verifier, &stored)?;
+/// assert!(matches!(restarted.receive(sent.as_bytes(), now), Err(Error::Replayed { .. })));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Inbox {
     verifier: Verifier,

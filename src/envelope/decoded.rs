@@ -77,7 +77,8 @@ impl<'a> Envelope<'a> {
     /// # Errors
     ///
     /// [`Error::LimitExceeded`]; the encoding errors (codes 101 to 123) with their byte offsets; the errors of structure
-    /// (301 to 313, 322); and the errors of delegation chains that widen over their own links (502 to 508).
+    /// (301 to 313, 322); those of delegation chains that widen over their own links (502 to 508); and those of allotments and
+    /// reports that do not follow from what is above them (1010, 1011, 1015).
     pub fn decode(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
         within(limits.bytes, bytes.len(), "bytes")?;
         let mut decoder = Decoder::new(bytes);

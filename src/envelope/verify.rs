@@ -37,8 +37,8 @@ impl<'a> Envelope<'a> {
     /// # Errors
     ///
     /// In this order: time (304, 320, 321, 323), stale revocations (511), the element chain (401), control data (402, 501),
-    /// policy (603, 606), authority (510, 512), hop 0's signature (410), all other signatures (410 to 412), contents (403,
-    /// 404).
+    /// policy (603, 606), authority (510, 512), the places of allotments (1013, 1014), hop 0's signature (410), all other
+    /// signatures (410 to 412, 1012, 1027), contents (403, 404).
     pub fn verify_as_observer(
         self,
         verifier: &Verifier,
@@ -64,7 +64,7 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Envelope::verify_as_relay`], and [`Error::NotARecipient`].
+    /// As [`Envelope::verify_as_relay`], [`Error::NotARecipient`], and [`Error::MustBeFunded`] by policy.
     pub fn verify_as_reader(
         self,
         verifier: &Verifier,
