@@ -72,7 +72,7 @@ fn what_was_opened_is_not_printed() {
     assert_eq!(format!("{audience:?}"), expected);
     let opener = format!("{opener:?}");
     assert_hidden(&opener);
-    assert!(opener.contains("secrets: [AudienceSecret(..)]"), "{opener}");
+    assert!(opener.contains("AudienceSecret(..)"), "{opener}");
 }
 
 /// Not secret, but a log has better uses than four megabytes of numbers.
