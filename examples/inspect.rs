@@ -389,7 +389,8 @@ fn sample(now: Timestamp) -> Result<Vec<u8>, Error> {
             .map(Inbox::new)
     };
 
-    let memory = NewElement::clear(Kind::Memory, "text/plain", &b"prefers mornings"[..]).withheld();
+    let memory =
+        NewElement::clear(Kind::Memory, "text/plain", &b"prefers mornings"[..]).detachable();
     let sent = Draft::new(&app)
         .to(writer.id())
         .via([planner.id(), tools.id()])
@@ -401,7 +402,7 @@ fn sample(now: Timestamp) -> Result<Vec<u8>, Error> {
         .element(memory)
         .sign(now, Entropy::from_os()?)?;
     let mut planner_inbox = inbox(&planner)?;
-    let received = planner_inbox.receive(sent.as_bytes(), now)?;
+    let received = planner_inbox.receive(&sent.detached(), now)?;
     let call = br#"{"with":"bob","minutes":60}"#;
     let planned = received
         .onward(&planner)

@@ -59,6 +59,11 @@ pub(crate) const LABEL_VALUE: usize = 256;
 /// and its subtype each.
 pub(crate) const NAME: usize = 256;
 
+/// Tells whether a text that people and logs will see has no control characters (Unicode category Cc).
+pub(crate) fn is_printable(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
 impl Default for Limits {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -23,6 +23,12 @@ pub enum Admission {
         /// How many elements were admitted before.
         after: usize,
     },
+    /// Another envelope under the same header was admitted: the originator has signed twice. Keep both; together they are an
+    /// [`OriginFork`](crate::OriginFork).
+    Forked {
+        /// How many elements the originator wrote; they authorize nothing again.
+        after: usize,
+    },
     /// It was admitted on a path that parted from this one: only the elements from `after` on are new.
     OtherPath {
         /// How many elements the paths have in common; the originator's always count as common.
@@ -35,7 +41,9 @@ impl Admission {
     pub const fn after(&self) -> usize {
         match self {
             Self::New => 0,
-            Self::Continued { after } | Self::OtherPath { after } => *after,
+            Self::Continued { after } | Self::Forked { after } | Self::OtherPath { after } => {
+                *after
+            }
         }
     }
 }
@@ -154,6 +162,9 @@ impl ReplayWindow {
         let common = path.hops.iter().filter_map(|(id, _)| known.hop(id)).map(|hop| hop.count);
         let originators = path.hops[0].1;
         let after = common.max().unwrap_or(0).max(originators);
+        if known.hop(&path.hops[0].0).is_none() {
+            return Ok(Admission::Forked { after });
+        }
         let continued = earlier.iter().any(|(id, _)| known.hop(id).is_some_and(|hop| hop.tip));
         Ok(if continued { Admission::Continued { after } } else { Admission::OtherPath { after } })
     }

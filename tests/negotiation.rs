@@ -129,7 +129,8 @@ fn after_offer(accept: impl FnOnce(&World, &Sent, &Sent) -> Sent) -> Result<Mess
     let asked = table.user_says(ask(20), None, None);
     let offered = table.worker_says(offer(5), &asked, None);
     let sent = accept(&table.world, &asked, &offered);
-    let received = table.worker_inbox.receive(sent.as_bytes(), NOW)?;
+    let bytes = sent.detached();
+    let received = table.worker_inbox.receive(&bytes, NOW)?;
     let before = format!("{:?}", table.worker);
     let result = table.worker.receive(&received, &table.world.worker, NOW).cloned();
     if result.is_err() {
@@ -393,7 +394,7 @@ fn an_envelope_carries_one_message_that_can_be_read() {
     assert_eq!(with(vec![]), Err(none.clone()));
     assert_eq!(with(vec![clear(Kind::User, CONTENT_TYPE)]), Err(none));
     assert_eq!(with(vec![right(), right()]), Err(Error::NegotiationMessages { found: 2 }));
-    assert_eq!(with(vec![right().withheld()]), Err(Error::Absent { element: 0 }));
+    assert_eq!(with(vec![right().detachable()]), Err(Error::Absent { element: 0 }));
     assert_eq!(
         with(vec![clear(Kind::Negotiation, "application/cbor")]),
         Err(Error::ContentForm { expected: CONTENT_TYPE })

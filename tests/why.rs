@@ -8,9 +8,9 @@ use adversary::{
     Agent, HOUR, ISSUER, NOW, SECONDS, World, entropy, extend, later, malformed, position,
 };
 use agent_envelope::{
-    AgentId, ChainStatus, DelegationChain, Draft, Envelope, Error, Inbox, Item, KeyPackage, Kind,
-    Limits, Narrow, NewElement, OriginFork, Permission, Place, ReplayCapacity, Resource, Sent,
-    SigningKey, Standing, Verified,
+    Admission, AgentId, ChainStatus, DelegationChain, Draft, Envelope, Error, Inbox, Item,
+    KeyPackage, Kind, Limits, Narrow, NewElement, OriginFork, Permission, Place, ReplayCapacity,
+    Resource, Sent, SigningKey, Standing, Verified,
 };
 use agent_envelope::{Reader, Relay};
 use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT, EIGHT_TORSION};
@@ -280,14 +280,27 @@ fn row_07_what_is_absent_is_an_item_not_a_gap() {
     let sent = Draft::new(&cast.u.identity)
         .to(cast.b.id())
         .authority(&chain)
-        .element(log.withheld())
+        .element(log.detachable())
         .clear(Kind::User, "text/plain", &b"see above"[..])
         .sign(NOW, entropy())
         .expect("a complete draft");
+    let without = sent.detached();
     let mut inbox = cast.world.inbox(&cast.b);
-    let received = inbox.receive(sent.as_bytes(), NOW).expect("an honest envelope");
+    let received = inbox.receive(&without, NOW).expect("an honest envelope");
     let items: Vec<_> = received.elements().collect();
     assert!(matches!(items[..], [Item::Absent(_), Item::Present(_)]));
+}
+
+#[test]
+fn row_11_a_reader_sees_that_the_originator_signed_twice() {
+    let cast = Cast::new();
+    let [ten, thousand] = two_versions(&cast);
+    let mut inbox = cast.world.inbox(&cast.b);
+    let first = inbox.receive(&ten, NOW).map(|received| received.admission());
+    assert_eq!(first, Ok(Admission::New));
+    let second = inbox.receive(&thousand, NOW).expect("a fork is shown, not hidden");
+    assert!(matches!(second.admission(), Admission::Forked { .. }), "{:?}", second.admission());
+    assert!(second.elements().all(|item| !item.is_new()));
 }
 
 #[test]
@@ -408,12 +421,12 @@ fn row_16_a_sealed_body_is_attached_by_its_digest_only() {
     let sent = Draft::new(&cast.u.identity)
         .to(cast.b.id())
         .authority(&chain)
-        .element(element.withheld())
+        .element(element.detachable())
         .sign(NOW, entropy())
         .expect("a complete draft");
     // Whoever knows salt and content can make a clear body that the commitment fits; here U made it so.
     let clear = forge::plain([0; 16], "text/plain", b"the secret");
-    let mut forged = Forgery::of(sent.as_bytes());
+    let mut forged = Forgery::of(&sent.detached());
     let commit = forge::content_commit(&cast.u.id(), &clear);
     forged.elements[2].record.set(2, bytes(commit));
     let honest = forged.clone().sealed_by_originator(&cast.u);

@@ -6,7 +6,7 @@ use super::kind::AnyKind;
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{Digest, ElementId, HeaderDigest, Use, hash};
 use crate::identity::AgentId;
-use crate::limits::{NAME, within};
+use crate::limits::{NAME, is_printable, within};
 use crate::{Error, Limits};
 
 /// What the element chain covers of an element.
@@ -138,11 +138,9 @@ impl<'a> Plain<'a> {
         let salt = decoder.fixed()?;
         let offset = decoder.offset();
         let content_type = decoder.text()?;
-        if content_type.len() > NAME {
-            return Err(Error::InvalidValue {
-                offset,
-                expected: "a content type of 256 bytes at most",
-            });
+        if content_type.len() > NAME || !is_printable(content_type) {
+            let expected = "a content type of 256 bytes at most without control characters";
+            return Err(Error::InvalidValue { offset, expected });
         }
         let content = decoder.bytes()?;
         Ok(Self { salt, content_type, content })

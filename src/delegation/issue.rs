@@ -14,7 +14,7 @@ use crate::budget::Terms;
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{ConversationId, LinkId, TokenId, Use, hash};
 use crate::identity::{AgentId, SigningKey};
-use crate::limits::NAME;
+use crate::limits::{NAME, is_printable};
 use crate::scope::Scope;
 use crate::signature::verify_batch;
 use crate::statement::{StatementKind, sign};
@@ -149,8 +149,9 @@ impl Narrow {
 }
 
 fn check_name(name: &str) -> Result<(), Error> {
-    if name.is_empty() || name.len() > NAME {
-        return Err(Error::Configuration { reason: "names in a grant have 1 to 256 bytes" });
+    if name.is_empty() || name.len() > NAME || !is_printable(name) {
+        let reason = "names in a grant have 1 to 256 bytes and no control characters";
+        return Err(Error::Configuration { reason });
     }
     Ok(())
 }

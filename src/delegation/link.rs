@@ -8,7 +8,7 @@ use crate::budget::Terms;
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{ConversationId, LinkId, TokenId};
 use crate::identity::{AgentId, agent_id};
-use crate::limits::NAME;
+use crate::limits::{NAME, is_printable};
 use crate::scope::ScopeRef;
 use crate::statement::{Parent, Statement, StatementKind};
 use crate::{Error, Timestamp};
@@ -150,8 +150,9 @@ impl<'a> LinkClaims<'a> {
 pub(crate) fn name<'a>(decoder: &mut Decoder<'a>) -> Result<&'a str, Error> {
     let offset = decoder.offset();
     let text = decoder.text()?;
-    if text.is_empty() || text.len() > NAME {
-        return Err(Error::InvalidValue { offset, expected: "a name of 1 to 256 bytes" });
+    if text.is_empty() || text.len() > NAME || !is_printable(text) {
+        let expected = "a name of 1 to 256 bytes without control characters";
+        return Err(Error::InvalidValue { offset, expected });
     }
     Ok(text)
 }

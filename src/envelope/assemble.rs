@@ -10,7 +10,7 @@ use crate::delegation::DelegationChain;
 use crate::digest::{Digest, ElementId, HeaderDigest, Use, hash};
 use crate::entropy::Seed;
 use crate::identity::{AgentId, KeyPackage};
-use crate::limits::NAME;
+use crate::limits::{NAME, is_printable};
 use crate::seal::{AudienceSecret, Place, seal, sealed_digest};
 
 /// What a builder was given, in order.
@@ -34,7 +34,7 @@ pub(super) fn inputs(context: &[u8], parts: &[Part<'_>], more: &[u8]) -> Digest 
                 Part::Content(element) => {
                     out.array(8).uint(element.kind.number());
                     out.text(&element.content_type).bytes(&element.content);
-                    out.uint(u64::from(element.elidable)).uint(u64::from(element.withheld));
+                    out.uint(u64::from(element.elidable)).uint(u64::from(element.detachable));
                     out.array(element.refs.len());
                     for reference in &element.refs {
                         match reference {
@@ -89,7 +89,7 @@ pub(super) struct Assembler<'s> {
     pub(super) next: usize,
     /// What was written.
     pub(super) encoded: Encoder,
-    /// The elements whose bodies were left out.
+    /// The elements whose bodies may travel apart.
     pub(super) absent: Vec<usize>,
     contents: Vec<ElementId>,
     audiences: Vec<(Keys, usize, AudienceSecret)>,
@@ -162,7 +162,7 @@ impl<'s> Assembler<'s> {
     pub(super) fn control(&mut self, control: Control, body: &[u8]) {
         let commit = control_commit(&self.author, control.number(), body);
         let record = encode_record(AnyKind::Control(control), &commit, None, &[], false);
-        self.element(&record, Some(body));
+        self.element(&record, body);
     }
 
     fn content(&mut self, element: &NewElement<'_>) -> Result<(), Error> {
@@ -171,8 +171,9 @@ impl<'s> Assembler<'s> {
         {
             return Err(Error::IncompleteDraft { reason: "an element's kind is not assigned" });
         }
-        if element.content_type.len() > NAME {
-            return Err(Error::IncompleteDraft { reason: "a content type has 256 bytes at most" });
+        if element.content_type.len() > NAME || !is_printable(&element.content_type) {
+            let reason = "a content type has 256 bytes at most and no control characters";
+            return Err(Error::IncompleteDraft { reason });
         }
         let refs = self.refs(&element.refs)?;
         let audience = match &element.readers {
@@ -210,10 +211,10 @@ impl<'s> Assembler<'s> {
                 (encode_record(kind, &commit, sealed, &refs, element.elidable), body)
             }
         };
-        if element.withheld {
+        if element.detachable {
             self.absent.push(self.next);
         }
-        let id = self.element(&record, (!element.withheld).then_some(&body));
+        let id = self.element(&record, &body);
         self.contents.push(id);
         Ok(())
     }
@@ -264,12 +265,8 @@ impl<'s> Assembler<'s> {
         Ok(ids)
     }
 
-    fn element(&mut self, record: &[u8], body: Option<&[u8]>) -> ElementId {
-        self.encoded.array(2).bytes(record);
-        match body {
-            Some(body) => self.encoded.bytes(body),
-            None => self.encoded.null(),
-        };
+    fn element(&mut self, record: &[u8], body: &[u8]) -> ElementId {
+        self.encoded.array(2).bytes(record).bytes(body);
         self.next += 1;
         self.chain.push(record)
     }

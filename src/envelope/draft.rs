@@ -19,7 +19,7 @@ use crate::context::{ElementChain, Kind, Line, Stand};
 use crate::delegation::DelegationChain;
 use crate::digest::{ContextId, EnvelopeId};
 use crate::identity::{AgentId, Identity, KeyPackage};
-use crate::limits::{LABEL_KEY, LABEL_VALUE};
+use crate::limits::{LABEL_KEY, LABEL_VALUE, is_printable};
 use crate::{Entropy, Error, Limits, Timestamp};
 
 /// An envelope in the making. Signing consumes it: its bytes are to be stored and re-sent, never made again, since two
@@ -147,9 +147,10 @@ impl<'d> Draft<'d> {
 
     /// Adds a clear, signed label for routers.
     pub fn label(mut self, key: &str, value: &str) -> Self {
-        let fits = !key.is_empty() && key.len() <= LABEL_KEY && value.len() <= LABEL_VALUE;
+        let sizes = !key.is_empty() && key.len() <= LABEL_KEY && value.len() <= LABEL_VALUE;
+        let fits = sizes && is_printable(key) && is_printable(value);
         if !fits {
-            let reason = "a label has a key of 1 to 64 bytes and a value of 256 at most";
+            let reason = "a label has a key of 1 to 64 bytes, a value of 256 at most, and no control characters";
             self.fault.get_or_insert(Error::IncompleteDraft { reason });
         } else if self.labels.insert(key.to_owned(), value.to_owned()).is_some() {
             self.fault.get_or_insert(Error::IncompleteDraft { reason: "a label is set twice" });

@@ -27,7 +27,7 @@ pub struct NewElement<'d> {
     pub(crate) readers: Readers<'d>,
     pub(crate) refs: Vec<Reference>,
     pub(crate) elidable: bool,
-    pub(crate) withheld: bool,
+    pub(crate) detachable: bool,
 }
 
 /// Who may read an element.
@@ -77,7 +77,7 @@ impl<'d> NewElement<'d> {
             readers: Readers::Everybody,
             refs: Vec::new(),
             elidable: false,
-            withheld: false,
+            detachable: false,
         }
     }
 
@@ -112,11 +112,13 @@ impl<'d> NewElement<'d> {
         self
     }
 
-    /// Leaves the body out from the start: the element commits to it, and it can be attached later. Implies elidable.
+    /// Lets the body travel apart from the start: this hop lists it as absent, so that it may be there or not. The signed bytes
+    /// have it; [`Sent::detached`](crate::Sent::detached) and [`Envelope::detached`](crate::Envelope::detached) write them
+    /// without. Implies elidable.
     #[must_use]
-    pub const fn withheld(mut self) -> Self {
+    pub const fn detachable(mut self) -> Self {
         self.elidable = true;
-        self.withheld = true;
+        self.detachable = true;
         self
     }
 

@@ -7,7 +7,7 @@ use crate::cbor::{Decoder, Encoder};
 use crate::context::Stand;
 use crate::digest::{ContextId, ConversationId, EnvelopeId, HeaderDigest, HopId, Use, hash};
 use crate::identity::{AgentId, agent_id};
-use crate::limits::{LABEL_KEY, LABEL_VALUE, within};
+use crate::limits::{LABEL_KEY, LABEL_VALUE, is_printable, within};
 use crate::{Error, Limits, Timestamp};
 
 /// Bytes that an agent id takes in an array: head and key.
@@ -349,17 +349,18 @@ impl<'a> Labels<'a> {
                 Some(core::cmp::Ordering::Greater) => return Err(Error::UnsortedKey { offset }),
                 _ => last = Some(encoded),
             }
-            if key.is_empty() || key.len() > LABEL_KEY {
+            if key.is_empty() || key.len() > LABEL_KEY || !is_printable(key) {
                 return Err(Error::InvalidValue {
                     offset,
-                    expected: "a label key of 1 to 64 bytes",
+                    expected: "a label key of 1 to 64 bytes without control characters",
                 });
             }
             let offset = decoder.offset();
-            if decoder.text()?.len() > LABEL_VALUE {
+            let value = decoder.text()?;
+            if value.len() > LABEL_VALUE || !is_printable(value) {
                 return Err(Error::InvalidValue {
                     offset,
-                    expected: "a label value of 256 bytes at most",
+                    expected: "a label value of 256 bytes at most without control characters",
                 });
             }
         }

@@ -268,10 +268,10 @@ impl<'v> Onward<'v> {
     }
 }
 
-impl<R: Role> Verified<'_, R> {
+impl Envelope<'_> {
     /// Returns the encoded body of an element, to keep it apart from the envelope.
     pub fn body(&self, element: usize) -> Option<&[u8]> {
-        self.envelope.elements.get(element)?.encoded_body
+        self.elements.get(element)?.encoded_body
     }
 
     /// Writes the envelope without the bodies of these elements, which a hop must list as absent. This and
@@ -282,49 +282,76 @@ impl<R: Role> Verified<'_, R> {
     /// [`Error::BodyMissing`] for an element that no hop lists.
     pub fn detached(&self, elements: &[usize]) -> Result<Vec<u8>, Error> {
         for index in elements {
-            let listed =
-                self.envelope.elements.get(*index).is_some_and(|one| one.absent_by.is_some());
-            if !listed {
-                let elidable =
-                    self.envelope.elements.get(*index).is_some_and(|one| one.record.elidable);
+            let raw = self.elements.get(*index);
+            if raw.is_none_or(|raw| raw.absent_by.is_none()) {
+                let elidable = raw.is_some_and(|raw| raw.record.elidable);
                 return Err(Error::BodyMissing { element: *index, elidable });
             }
         }
         Ok(self.rewritten(|index, body| body.filter(|_| !elements.contains(&index))))
     }
 
-    /// Writes the envelope with the body of an element that is absent.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if the element is not absent; encoding errors, [`Error::ContentCommit`] or
-    /// [`Error::SealedDigest`] if it is not the body that the author committed to.
-    pub fn attached(&self, element: usize, body: &[u8]) -> Result<Vec<u8>, Error> {
-        let absent = |raw: &&super::decoded::RawElement<'_>| matches!(raw.body, Body::None);
-        let raw =
-            self.envelope.elements.get(element).filter(absent).ok_or(Error::Configuration {
-                reason: "a body can be attached only where one is absent",
-            })?;
-        let mut decoder = Decoder::new(body);
-        let decoded = Body::decode(&mut decoder, &raw.record, element, &crate::Limits::default())?;
-        decoder.finish()?;
-        decoded.check(&raw.record, &self.envelope.author(raw), element)?;
-        Ok(self.rewritten(|index, old| if index == element { Some(body) } else { old }))
+    /// Writes the envelope without any body that a hop lists as absent.
+    pub(super) fn without_listed(&self) -> Vec<u8> {
+        self.rewritten(|index, body| body.filter(|_| self.elements[index].absent_by.is_none()))
     }
 
     fn rewritten<'b>(
         &'b self,
         body: impl Fn(usize, Option<&'b [u8]>) -> Option<&'b [u8]>,
     ) -> Vec<u8> {
-        let envelope = &self.envelope;
-        let mut bytes = Encoder::with_capacity(envelope.bytes.len());
-        bytes.array(4).text(VERSION).bytes(envelope.encoded_header);
-        bytes.array(envelope.elements.len());
-        for (index, element) in envelope.elements.iter().enumerate() {
+        let mut bytes = Encoder::with_capacity(self.bytes.len());
+        bytes.array(4).text(VERSION).bytes(self.encoded_header).array(self.elements.len());
+        for (index, element) in self.elements.iter().enumerate() {
             write_element(&mut bytes, element.encoded_record, body(index, element.encoded_body));
         }
-        bytes.array(envelope.hops.len()).raw(envelope.encoded_hops);
+        bytes.array(self.hops.len()).raw(self.encoded_hops);
         bytes.finish()
+    }
+
+    /// Reads a body that came apart from its envelope, and compares it with what its author committed to.
+    pub(super) fn absent_body<'b>(
+        &self,
+        element: usize,
+        body: &'b [u8],
+    ) -> Result<Body<'b>, Error> {
+        let raw =
+            self.elements.get(element).filter(|raw| matches!(raw.body, Body::None)).ok_or(
+                Error::Configuration { reason: "a body belongs only where one is absent" },
+            )?;
+        let mut decoder = Decoder::new(body);
+        let decoded = Body::decode(&mut decoder, &raw.record, element, &crate::Limits::default())?;
+        decoder.finish()?;
+        decoded.check(&raw.record, &self.author(raw), element)?;
+        Ok(decoded)
+    }
+}
+
+impl<R: Role> Verified<'_, R> {
+    /// Returns the encoded body of an element, to keep it apart from the envelope.
+    pub fn body(&self, element: usize) -> Option<&[u8]> {
+        self.envelope.body(element)
+    }
+
+    /// Writes the envelope without the bodies of these elements, as [`Envelope::detached`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BodyMissing`] for an element that no hop lists as absent.
+    pub fn detached(&self, elements: &[usize]) -> Result<Vec<u8>, Error> {
+        self.envelope.detached(elements)
+    }
+
+    /// Writes the envelope with the body of an element that is absent, to pass it on whole. A reader that has admitted the
+    /// envelope already takes the body by [`Admitted::with_body`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the element is not absent; encoding errors, [`Error::ContentCommit`] or
+    /// [`Error::SealedDigest`] if it is not the body that the author committed to.
+    pub fn attached(&self, element: usize, body: &[u8]) -> Result<Vec<u8>, Error> {
+        self.envelope.absent_body(element, body)?;
+        Ok(self.envelope.rewritten(|index, old| if index == element { Some(body) } else { old }))
     }
 }
 

@@ -72,6 +72,27 @@ impl<'a> Admitted<'a> {
         }
     }
 
+    /// Gives an absent element the body that came apart from the envelope: the item that it would have been.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] for an element of another envelope; encoding errors, [`Error::ContentCommit`] or
+    /// [`Error::SealedDigest`] if it is not the body that the author committed to.
+    pub fn with_body<'e>(&'e self, absent: &Absent<'e>, body: &'e [u8]) -> Result<Item<'e>, Error> {
+        let index = absent.element.index;
+        if absent.element.of.verified.envelope.digest != self.verified.envelope.digest {
+            return Err(Error::Configuration { reason: "the element is not one of this envelope" });
+        }
+        let element = Element { of: self, index };
+        match self.verified.envelope.absent_body(index, body)? {
+            Body::Clear(plain) => {
+                Ok(Item::Present(Present { element, plain: Plaintext::borrowed(plain) }))
+            }
+            Body::Sealed(body) => Ok(Item::Sealed(Sealed { element, body })),
+            _ => Ok(Item::Absent(Absent { element })),
+        }
+    }
+
     /// Takes `identity`'s keys to what is sealed here. One opener opens any number of elements at the cost of one key
     /// agreement for each audience.
     ///
@@ -216,6 +237,16 @@ pub enum Item<'e> {
 }
 
 impl<'e> Item<'e> {
+    /// Tells whether it was not admitted before, on this path or another. What is not new authorizes nothing; whoever acts
+    /// on elements without authorizing them must pass over those that are not.
+    pub fn is_new(&self) -> bool {
+        match self {
+            Self::Present(Present { element, .. })
+            | Self::Sealed(Sealed { element, .. })
+            | Self::Absent(Absent { element }) => element.check_fresh().is_ok(),
+        }
+    }
+
     /// Returns where the element comes from.
     pub fn provenance(&self) -> Provenance<'e> {
         match self {

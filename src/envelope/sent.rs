@@ -57,6 +57,12 @@ impl Sent {
         &self.bytes
     }
 
+    /// Writes the envelope without the bodies that were made [detachable](crate::NewElement::detachable).
+    pub fn detached(&self) -> Vec<u8> {
+        Envelope::decode(&self.bytes, &Limits::none())
+            .map_or_else(|_| self.bytes.clone(), |envelope| envelope.without_listed())
+    }
+
     /// Returns the digest of the header, which names the envelope.
     pub const fn digest(&self) -> HeaderDigest {
         self.digest

@@ -71,7 +71,10 @@ pub struct Identity {
 impl Identity {
     /// Makes a new agent from fresh randomness.
     pub fn generate(entropy: Entropy) -> Self {
-        let seed = entropy.bind(&hash(Use::Inputs, 0, |_| {}));
+        let call = hash(Use::Inputs, 1, |fields| {
+            fields.text("identity");
+        });
+        let seed = entropy.bind(&call);
         Self::from_seeds(&seed.derive("signing-key", 0), &seed.derive("sealing-key", 0))
     }
 

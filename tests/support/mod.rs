@@ -318,7 +318,7 @@ fn with_elidable_bodies(world: &World, number: u64) -> Sent {
         .element(note(b"must stay"))
         .element(note(b"may go and stays").elidable())
         .element(note(b"may go and goes").elidable())
-        .element(note(b"kept back").withheld())
+        .element(note(b"kept back").detachable())
         .element(
             NewElement::sealed(Kind::Artifact, "text/plain", &b"sealed, may go"[..], [&worker])
                 .elidable(),
@@ -328,9 +328,9 @@ fn with_elidable_bodies(world: &World, number: u64) -> Sent {
 }
 
 fn elidable_bodies(world: &World) -> Case {
-    let sent = with_elidable_bodies(world, 160);
+    let sent = with_elidable_bodies(world, 160).detached();
     let mut inbox = world.inbox(world.planner.id());
-    let admitted = inbox.receive(sent.as_bytes(), NOW).expect("the planner is next");
+    let admitted = inbox.receive(&sent, NOW).expect("the planner is next");
     // Element 4 is the audience of element 5.
     let bytes = admitted
         .onward(&world.planner)
@@ -343,13 +343,13 @@ fn elidable_bodies(world: &World) -> Case {
 
 /// What a hop lists as absent is there all the same.
 fn a_withheld_body_attached(world: &World) -> Case {
-    let sent = with_elidable_bodies(world, 170);
+    let sent = with_elidable_bodies(world, 170).detached();
     let planner = world.verifier(world.planner.id());
-    let whole = read(sent.as_bytes(), &planner).expect("the planner is next");
+    let whole = read(&sent, &planner).expect("the planner is next");
     let kept = whole.body(2).expect("element 2 has a body").to_vec();
     let admitted = world
         .inbox(world.planner.id())
-        .receive(sent.as_bytes(), NOW)
+        .receive(&sent, NOW)
         .expect("the planner is next")
         .onward(&world.planner)
         .without([2])
