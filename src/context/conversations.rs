@@ -328,18 +328,22 @@ impl Conversations {
         let conversations = decoder.array()?;
         let bad = |reason| Error::BadState { offset, reason };
         let mut known = BTreeMap::new();
+        let mut last = None;
         for _ in 0..conversations {
             decoder.array_of(5)?;
             let id = ConversationId(*decoder.fixed()?);
+            ascending(&mut last, id, offset)?;
             let last_used = decoder.uint()?;
             let room_of = if decoder.null() { None } else { Some(Digest(*decoder.fixed()?)) };
             let mut parties = Vec::new();
             let members = decoder.array()?;
             decoder.set(members, agent_id, |party| parties.push(party))?;
             let mut lines = BTreeMap::new();
+            let mut last = None;
             for _ in 0..decoder.array()? {
                 decoder.array_of(2)?;
                 let agent = agent_id(decoder)?;
+                ascending(&mut last, agent, offset)?;
                 let steps = decoder.array()?;
                 let line = (0..steps)
                     .map(|_| Step::decode(decoder))
@@ -354,8 +358,8 @@ impl Conversations {
             }
             known.insert(id, Known { room_of, parties, last_used, lines });
         }
-        if known.len() != conversations || conversations > capacity {
-            return Err(bad("there are more conversations than it may hold, or one twice"));
+        if conversations > capacity {
+            return Err(bad("there are more conversations than it may hold"));
         }
         Ok(Self { capacity, history, ticks, known })
     }
@@ -389,4 +393,19 @@ pub(crate) fn count(decoder: &mut Decoder<'_>) -> Result<usize, Error> {
     let offset = decoder.offset();
     usize::try_from(decoder.uint()?)
         .map_err(|_| Error::BadState { offset, reason: "a number is too large for this machine" })
+}
+
+/// Checks that what a state lists by id comes in ascending order, so that it reads as one state only.
+pub(crate) fn ascending<T: Copy + Ord>(
+    last: &mut Option<T>,
+    id: T,
+    offset: usize,
+) -> Result<(), Error> {
+    if last.replace(id).is_some_and(|last| last >= id) {
+        return Err(Error::BadState {
+            offset,
+            reason: "something is listed twice or out of order",
+        });
+    }
+    Ok(())
 }

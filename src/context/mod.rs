@@ -5,7 +5,7 @@ mod kind;
 mod record;
 
 pub use conversations::{Conversations, Line, Missing, Stand, Standing};
-pub(crate) use conversations::{Entry, count, expect_label};
+pub(crate) use conversations::{Entry, ascending, count, expect_label};
 pub use kind::Kind;
 pub(crate) use kind::{AnyKind, Control};
 pub(crate) use record::{ElementChain, Plain, Record, control_commit, encode_record};
