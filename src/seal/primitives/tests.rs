@@ -1,5 +1,8 @@
 //! The primitives against the vectors of their RFCs.
 
+use curve25519_dalek::constants::EIGHT_TORSION;
+use sha2::Digest;
+
 use super::*;
 use crate::seal::testing::{hex, hex_array};
 
@@ -112,6 +115,29 @@ fn x25519_public_is_the_product_with_nine() {
         secret[31] = !first;
         let public = x25519(&secret, &base).expect("nine is not of low order");
         assert_eq!(x25519_public(&secret), *public);
+    }
+}
+
+#[test]
+fn x25519_is_the_ladder_on_the_curve_and_on_the_twist() {
+    let mut on_the_curve = 0;
+    for number in 0..=255_u8 {
+        let secret = Sha256::digest([number]).into();
+        let mut u = Sha256::digest([number, 0]).into();
+        on_the_curve += u32::from(on_curve(&u).is_some());
+        assert_eq!(x25519(&secret, &u), Some(ladder(&secret, &u)));
+        // Whatever the top bit says, RFC 7748 §5 takes no notice.
+        u[31] ^= 0x80;
+        assert_eq!(x25519(&secret, &u), Some(ladder(&secret, &u)));
+    }
+    assert!((100..156).contains(&on_the_curve), "half of all are: {on_the_curve}");
+    // Points of low order give zero whichever way they go; u = −1, on the twist, has no Edwards y at all.
+    let mut minus_one = [0xff; 32];
+    (minus_one[0], minus_one[31]) = (0xec, 0x7f);
+    assert!(on_curve(&minus_one).is_none());
+    assert_eq!(x25519(&[7; 32], &minus_one), None);
+    for point in EIGHT_TORSION {
+        assert_eq!(x25519(&[7; 32], &point.to_montgomery().to_bytes()), None);
     }
 }
 
