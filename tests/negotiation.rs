@@ -450,6 +450,11 @@ fn what_would_not_follow_is_not_sent() {
         send(fresh(), Message::Accept),
         Err(Error::NegotiationTurn { expected: begin, found: "accept", from: user })
     );
+    // It is not even signed: a draft that could not be is refused for its turn.
+    assert_eq!(
+        send(Draft::new(&world.user), Message::Accept),
+        Err(Error::NegotiationTurn { expected: begin, found: "accept", from: user })
+    );
     let (expected, found) = (user, world.planner.id());
     assert_eq!(
         send(Draft::new(&world.planner).to(worker), ask(20)),

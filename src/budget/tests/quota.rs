@@ -135,6 +135,17 @@ fn principals_are_forgotten_only_when_they_have_all_of_it_back() {
 }
 
 #[test]
+fn a_principal_that_lacks_one_dimension_only_is_not_forgotten() {
+    let mut quota = Quota::new(both(1, 10), Duration::from_secs(10), 1).expect("a quota");
+    assert_eq!(quota.ask(ALICE, &both(1, 1), at(0)), Ok(()));
+    // CPU is back after 1 s, the call after 10.
+    let bob = Principal::new("https://login.example", "bob");
+    let full = Err(Error::QuotaFull { capacity: 1 });
+    assert_eq!(quota.ask(bob, &calls(1), at(9)), full);
+    assert_eq!(quota.ask(bob, &calls(1), at(10)), Ok(()));
+}
+
+#[test]
 fn principals_are_told_apart_by_issuer_and_subject() {
     let mut quota = quota(1, 10, 1, 9);
     for (issuer, subject) in [("a", "bc"), ("ab", "c"), ("bc", "a"), ("", "abc")] {
