@@ -928,6 +928,150 @@ fn rows() -> Vec<Row> {
         Place::Call,
         "the weights of the shares add up to zero",
     );
+    row(
+        Error::Unpriced { dimension: Dimension::TOOL_CALLS },
+        1101,
+        "unpriced",
+        Culprit::Peer,
+        Place::Call,
+        "the tariff has no price for tool-calls and does not list it as free of charge",
+    );
+    row(
+        Error::RateRefused { dimension: Dimension::TOOL_CALLS, expected: "one of at most 32" },
+        1102,
+        "rate_refused",
+        Culprit::Caller,
+        Place::Call,
+        "price of tool-calls is not one of at most 32",
+    );
+    row(
+        Error::QuotaExceeded { dimension: Dimension::TOOL_CALLS, retry_after: 60 },
+        1103,
+        "quota_exceeded",
+        Culprit::Peer,
+        Place::Call,
+        "the quota of tool-calls is used up; ask again in 60 s",
+    );
+    row(
+        Error::BeyondQuota { dimension: Dimension::TOOL_CALLS, burst: 10, asked: 11 },
+        1104,
+        "beyond_quota",
+        Culprit::Peer,
+        Place::Call,
+        "11 tool-calls are asked for, and the quota never grants more than 10 at once",
+    );
+    row(
+        Error::QuotaFull { capacity: 3 },
+        1105,
+        "quota_full",
+        Culprit::Caller,
+        Place::Call,
+        "quota is full: 3 principals have used some of theirs",
+    );
+    row(
+        Error::CannotMeter { dimension: Dimension::TOOL_CALLS },
+        1106,
+        "cannot_meter",
+        Culprit::Peer,
+        Place::Call,
+        "tool-calls cannot be metered here, and it is not advisory",
+    );
+    row(
+        Error::NegotiationTurn { expected: "an ask by the asker", found: "accept", from: agent() },
+        1107,
+        "negotiation_turn",
+        Culprit::Peer,
+        Place::Envelope,
+        &format!("the negotiation is open for an ask by the asker, not for accept from {AGENT}"),
+    );
+    row(
+        Error::NegotiationStranger { expected: agent(), from: other() },
+        1108,
+        "negotiation_stranger",
+        Culprit::Peer,
+        Place::Header,
+        &format!("the negotiation is with {AGENT}, not with {OTHER}"),
+    );
+    row(
+        Error::NegotiationMessages { found: 2 },
+        1109,
+        "negotiation_messages",
+        Culprit::Originator,
+        Place::Envelope,
+        "the envelope carries 2 negotiation messages instead of one",
+    );
+    row(
+        Error::TooManyRounds { limit: 8 },
+        1110,
+        "too_many_rounds",
+        Culprit::Peer,
+        Place::Envelope,
+        "the negotiation has had 8 rounds and may not have another",
+    );
+    row(
+        Error::OfferExpired { valid_until: at(5), now: at(6) },
+        1111,
+        "offer_expired",
+        Culprit::Peer,
+        Place::Call,
+        "the offer was valid until 5, the time is 6",
+    );
+    row(
+        Error::NotSettled { last: "offer" },
+        1112,
+        "not_settled",
+        Culprit::Caller,
+        Place::Call,
+        "the negotiation is not settled: its last message is offer",
+    );
+    row(
+        Error::NegotiationRefused { refusal: Refusal::TooDeep },
+        1113,
+        "negotiation_refused",
+        Culprit::Peer,
+        Place::Call,
+        "the negotiation was refused: too-deep",
+    );
+    row(
+        Error::TermsMissing,
+        1114,
+        "terms_missing",
+        Culprit::Originator,
+        Place::Header,
+        "the request rests on a negotiation and declares no terms",
+    );
+    row(
+        Error::TermsBelowNeed { dimension: Dimension::TOOL_CALLS, needed: 5 },
+        1115,
+        "terms_below_need",
+        Culprit::Peer,
+        Place::Call,
+        "the terms give less tool-calls than the 5 that the accepted offer needs",
+    );
+    row(
+        Error::TermsNotAccepted { wider: Wider::Deadline },
+        1116,
+        "terms_not_accepted",
+        Culprit::Peer,
+        Place::Call,
+        "the terms go beyond the accepted offer: the deadline is later",
+    );
+    row(
+        Error::SettlementUsed,
+        1117,
+        "settlement_used",
+        Culprit::Peer,
+        Place::Call,
+        "the negotiation has had its one request",
+    );
+    row(
+        Error::NegotiationForm { expected: "an ask with a floor that its terms cover" },
+        1118,
+        "negotiation_form",
+        Culprit::Caller,
+        Place::Call,
+        "the message is not an ask with a floor that its terms cover",
+    );
     rows
 }
 
