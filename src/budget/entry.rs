@@ -284,13 +284,13 @@ impl EntryClaims {
         (bytes, EntryId(id.0))
     }
 
-    /// Says in what this entry, taken alone, breaks what its holder was granted. An entry that does is a signed confession.
-    pub(crate) fn check_alone(&self, granted: &Terms) -> Result<(), Breach> {
+    /// Says in what this entry, taken alone, breaks what its holder was granted, of which an earlier report has
+    /// `returned` a part. An entry that does is a signed confession.
+    pub(crate) fn check_alone(&self, granted: &Terms, returned: &Amounts) -> Result<(), Breach> {
         if (self.seq == 0) != self.prev.is_none() {
             return Err(Breach::Order);
         }
         let outstanding = self.out.checked_sub(&self.back).map_err(|_| Breach::FalseCredit)?;
-        let none = Amounts::new();
         if self.seq == 0 {
             // Nothing can have been granted before the first entry, nor come back.
             let granted = match &self.event {
@@ -306,7 +306,7 @@ impl EntryClaims {
         }
         let returned = match &self.event {
             Event::Report(report) => &report.returned,
-            _ => &none,
+            _ => returned,
         };
         let claimed = self
             .own
@@ -323,7 +323,11 @@ impl EntryClaims {
         }
         match &self.event {
             Event::Split { terms, .. } => {
-                granted.narrow(terms, DepthRule::Less).map_err(Breach::Widened)?;
+                let narrowed = granted.narrow(terms, DepthRule::Less).map_err(Breach::Widened)?;
+                // What is inherited is spelt out, so that the next split can be held against this one alone.
+                if narrowed != *terms {
+                    return Err(Breach::Widened(Wider::Wall));
+                }
                 let agents = self.own.get(Dimension::AGENTS).unwrap_or(0);
                 if !terms.amounts().consumables().le(&self.out) || agents == 0 {
                     return Err(Breach::OverSplit);
@@ -359,38 +363,47 @@ impl EntryClaims {
         if let (Event::Report(now), Event::Report(then)) = (&self.event, &earlier.event) {
             risen(&now.returned, &then.returned)?;
         }
-        let none = Amounts::new();
         let (granted, credited) = match &self.event {
             Event::Split { terms, .. } => {
                 if own.get(Dimension::AGENTS).unwrap_or(0) == 0 {
                     return Err(Breach::OverSplit);
                 }
-                (terms.amounts().consumables(), &none)
+                (terms.amounts().consumables(), Amounts::new())
             }
-            Event::Credit { total, .. } => (Amounts::new(), total),
-            Event::Report(_) => (Amounts::new(), &none),
+            Event::Credit { split, report, total, .. } => {
+                (Amounts::new(), earlier.credited(*split, report, total)?)
+            }
+            Event::Report(_) => (Amounts::new(), Amounts::new()),
         };
-        if let Event::Credit { split, total, .. } = &self.event {
-            let honest = match &earlier.event {
-                Event::Split { terms, .. } if earlier.seq == *split => {
-                    total.le(&terms.amounts().consumables())
-                }
-                _ if earlier.seq == *split => false,
-                Event::Credit { split: same, total: then, .. } if same == split => then.le(total),
-                _ => true,
-            };
-            if !honest {
-                return Err(Breach::FalseCredit);
-            }
-        }
         // The split itself must be in `out`; between adjacent entries nothing else may be.
         if !granted.le(&out) || (adjacent && out != granted) {
             return Err(Breach::OverSplit);
         }
-        if adjacent && !back.le(credited) {
+        if adjacent && !back.le(&credited) {
             return Err(Breach::FalseCredit);
         }
         Ok(())
+    }
+
+    /// Says by how much at most a credit that follows this entry grows what came back.
+    fn credited(&self, split: u64, report: &EntryId, total: &Amounts) -> Result<Amounts, Breach> {
+        let refused = Breach::FalseCredit;
+        match &self.event {
+            Event::Split { terms, .. } if self.seq == split => {
+                if total.le(&terms.amounts().consumables()) {
+                    Ok(total.clone())
+                } else {
+                    Err(refused)
+                }
+            }
+            _ if self.seq == split => Err(refused),
+            // A report is credited once.
+            Event::Credit { report: same, .. } if same == report => Err(refused),
+            Event::Credit { split: same, total: then, .. } if *same == split => {
+                total.checked_sub(then).map_err(|_| refused)
+            }
+            _ => Ok(total.clone()),
+        }
     }
 }
 
@@ -486,7 +499,7 @@ impl Event {
 }
 
 /// Reads amounts that are totals: consumables only.
-fn totals(decoder: &mut Decoder<'_>) -> Result<Amounts, Error> {
+pub(super) fn totals(decoder: &mut Decoder<'_>) -> Result<Amounts, Error> {
     let offset = decoder.offset();
     let amounts = Amounts::decode(decoder)?;
     if amounts.iter().any(|amount| amount.dimension().is_ceiling()) {

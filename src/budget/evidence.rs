@@ -11,6 +11,7 @@ use super::{Amounts, Breach, Terms};
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::AllotmentId;
 use crate::identity::AgentId;
+use crate::signature::verify_batch;
 use crate::{Error, Limits};
 
 /// The statements that convict one key, and nothing else. Anybody can recompute the verdict with [`Evidence::verify`].
@@ -80,12 +81,17 @@ impl Evidence {
             (0..count).map(|_| SignedEntry::decode(&mut decoder)).collect::<Result<Vec<_>, _>>()?;
         let report = if decoder.null() { None } else { Some(SignedEntry::decode(&mut decoder)?) };
         decoder.finish()?;
+        if let Some(grant) = &grant {
+            grant.check_signature()?;
+        }
         let refs: Vec<_> = entries.iter().chain(&report).collect();
         check_signatures(&refs)?;
         let found = match (&grant, &entries[..], &report) {
-            (Some(grant), [one], None) => alone(grant, one),
+            (Some(grant), [one], None) => alone(grant, None, one),
+            (Some(grant), [given_back, one], None) => alone(grant, Some(given_back), one),
             (None, [one, other], None) => pair(one, other),
             (None, [one], Some(report)) => false_report(one, report),
+            (None, [split, one], Some(report)) => foreign_report(split, one, report),
             (None, [credit, before, one], None) => false_difference(credit, before, one),
             _ => None,
         };
@@ -130,6 +136,19 @@ impl<'a> Grant<'a> {
                 Event::Split { to, terms, .. } => Some((*to, terms)),
                 _ => None,
             },
+        }
+    }
+
+    fn check_signature(&self) -> Result<(), Error> {
+        let (signer, check) = match self {
+            Self::Root(root) => (root.claims.payer, root.check()),
+            Self::Split(split) => (split.claims.holder, split.check()),
+        };
+        let held = check.is_some_and(|check| check.verify().is_ok());
+        if held {
+            Ok(())
+        } else {
+            Err(Error::AllotmentSignature { element: None, entry: 0, signer })
         }
     }
 
@@ -184,22 +203,37 @@ fn convict(
     Some(Evidence { bytes: out.finish(), culprit, allotment, breach })
 }
 
-/// An entry that breaks its grant by itself. The grant's content is fixed by the id that the entry names.
-fn alone(grant: &Grant<'_>, one: &SignedEntry<'_>) -> Option<Evidence> {
+/// Tells whether entries are of one ledger: one allotment, one key.
+fn same_ledger(one: &SignedEntry<'_>, other: &SignedEntry<'_>) -> bool {
+    one.claims.allotment == other.claims.allotment && one.claims.holder == other.claims.holder
+}
+
+/// An entry that breaks its grant by itself, or what a report before it has left of the grant. The grant's content is
+/// fixed by the id that the entry names.
+fn alone(
+    grant: &Grant<'_>,
+    given_back: Option<&SignedEntry<'_>>,
+    one: &SignedEntry<'_>,
+) -> Option<Evidence> {
     let (holder, terms) = grant.holder()?;
     if grant.id() != one.claims.allotment || holder != one.claims.holder {
         return None;
     }
-    let breach = one.claims.check_alone(terms).err()?;
-    convict(Some(grant), &[one], None, breach)
+    if let Err(breach) = one.claims.check_alone(terms, &Amounts::new()) {
+        return convict(Some(grant), &[one], None, breach);
+    }
+    let report = given_back?;
+    let Event::Report(claims) = &report.claims.event else { return None };
+    if !same_ledger(report, one) || report.claims.seq >= one.claims.seq {
+        return None;
+    }
+    let breach = one.claims.check_alone(terms, &claims.returned).err()?;
+    convict(Some(grant), &[report, one], None, breach)
 }
 
 /// Two entries of one ledger that do not go together.
 fn pair(one: &SignedEntry<'_>, other: &SignedEntry<'_>) -> Option<Evidence> {
-    let same = one.claims.allotment == other.claims.allotment
-        && one.claims.holder == other.claims.holder
-        && one.id != other.id;
-    if !same {
+    if !same_ledger(one, other) || one.id == other.id {
         return None;
     }
     let mut pair = [one, other];
@@ -227,6 +261,25 @@ fn false_report(credit: &SignedEntry<'_>, report: &SignedEntry<'_>) -> Option<Ev
     convict(None, &[credit], Some(report), Breach::FalseCredit)
 }
 
+/// A credit that rests on a report about another allotment than the split that it names, or by another holder.
+fn foreign_report(
+    split: &SignedEntry<'_>,
+    credit: &SignedEntry<'_>,
+    report: &SignedEntry<'_>,
+) -> Option<Evidence> {
+    let (Event::Split { to, .. }, Event::Credit { split: seq, report: id, .. }) =
+        (&split.claims.event, &credit.claims.event)
+    else {
+        return None;
+    };
+    let named = *seq == split.claims.seq && *id == report.entry_id();
+    let own = *report.claims.allotment.as_bytes() == split.id && report.claims.holder == *to;
+    if !same_ledger(split, credit) || !named || own {
+        return None;
+    }
+    convict(None, &[split, credit], Some(report), Breach::FalseCredit)
+}
+
 /// A credit by more than its total has grown since an earlier credit for the same child.
 fn false_difference(
     credit: &SignedEntry<'_>,
@@ -234,11 +287,10 @@ fn false_difference(
     one: &SignedEntry<'_>,
 ) -> Option<Evidence> {
     let entries = [credit, before, one];
-    let ledger = |entry: &SignedEntry<'_>| (entry.claims.allotment, entry.claims.holder);
     let adjacent = before.claims.seq.checked_add(1) == Some(one.claims.seq)
         && one.claims.prev == Some(before.entry_id());
     let ordered = credit.claims.seq < before.claims.seq;
-    if !entries.iter().all(|entry| ledger(entry) == ledger(one)) || !adjacent || !ordered {
+    if !entries.iter().all(|entry| same_ledger(entry, one)) || !adjacent || !ordered {
         return None;
     }
     let (Event::Credit { split, total: then, .. }, Event::Credit { split: same, total: now, .. }) =
@@ -258,11 +310,11 @@ fn false_difference(
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Audit {
-    /// For each allotment that is known, its holder and what the newest entry there says.
+    /// For each allotment that leads back to the root by what was shown, its holder and what the newest entry there says.
     pub accounts: BTreeMap<AllotmentId, Account>,
     /// What convicts somebody.
     pub evidence: Vec<Evidence>,
-    /// Allotments of whose ledgers nothing was shown, or not all of it.
+    /// Those of them of whose ledgers nothing was shown, or not all of it. What may be missing below them is not known.
     pub gaps: BTreeSet<AllotmentId>,
 }
 
@@ -297,84 +349,104 @@ pub struct Account {
 /// collected it was deceived, and it proves nothing.
 pub fn audit<'e>(root: &[u8], entries: impl IntoIterator<Item = &'e [u8]>) -> Result<Audit, Error> {
     let root = decode_root(root)?;
-    let mut all = entries.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-    all.sort_by_key(|entry| (entry.claims.allotment, entry.claims.seq, entry.id));
-    all.dedup_by_key(|entry| entry.id);
-    let checks = all
-        .iter()
-        .enumerate()
-        .map(|(index, one)| {
-            let signer = one.claims.holder;
-            one.check().ok_or(Error::EntrySignature { entry: index, signer })
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    crate::signature::verify_batch(&checks)
-        .map_err(|entry| Error::EntrySignature { entry, signer: all[entry].claims.holder })?;
-
-    let mut grants = BTreeMap::new();
-    for split in &all {
-        if matches!(split.claims.event, Event::Split { .. }) {
-            grants.insert(AllotmentId(split.id), Grant::Split(split.clone()));
-        }
+    let all = entries.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    let mut checks = Vec::with_capacity(all.len());
+    for (index, one) in all.iter().enumerate() {
+        let signer = one.claims.holder;
+        checks.push(one.check().ok_or(Error::EntrySignature { entry: index, signer })?);
     }
-    let id = AllotmentId(root.id);
-    grants.insert(id, Grant::Root(root));
+    verify_batch(&checks)
+        .map_err(|entry| Error::EntrySignature { entry, signer: all[entry].claims.holder })?;
+    Ok(examine_all(root, all))
+}
+
+/// Audits statements whose signatures hold.
+pub(super) fn examine_all(root: SignedRoot<'_>, mut all: Vec<SignedEntry<'_>>) -> Audit {
+    all.sort_by_key(|entry| (entry.claims.seq, entry.id));
+    all.dedup_by_key(|entry| entry.id);
+
     let by_id: BTreeMap<_, _> = all.iter().map(|entry| (entry.id, entry)).collect();
+    let mut ledgers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for one in &all {
+        ledgers.entry((one.claims.allotment, one.claims.holder)).or_default().push(one);
+    }
     let mut found =
         Audit { accounts: BTreeMap::new(), evidence: Vec::new(), gaps: BTreeSet::new() };
-    for (id, grant) in &grants {
+    let root = Grant::Root(root);
+    for ((id, holder), ledger) in &ledgers {
+        let split = by_id.get(id.as_bytes()).map(|split| Grant::Split((*split).clone()));
+        let grant = if root.id() == *id { Some(&root) } else { split.as_ref() };
+        let grant = grant.filter(|grant| grant.holder().is_some_and(|(to, _)| to == *holder));
+        examine(grant, ledger, &by_id, &mut found.evidence);
+    }
+    // From the root down, so that nobody gets an account by granting what it does not hold.
+    let mut open = Vec::from([root]);
+    while let Some(grant) = open.pop() {
         let Some((holder, terms)) = grant.holder() else { continue };
-        let ledger: Vec<_> = all
-            .iter()
-            .filter(|entry| entry.claims.allotment == *id && entry.claims.holder == holder)
-            .collect();
-        found.accounts.insert(*id, account(holder, terms, &ledger));
+        let ledger = ledgers.get(&(grant.id(), holder)).map_or(&[][..], Vec::as_slice);
+        found.accounts.insert(grant.id(), account(holder, terms, ledger));
         let complete = ledger.iter().zip(0..).all(|(entry, seq)| entry.claims.seq == seq)
             && ledger.last().is_some_and(
                 |last| matches!(&last.claims.event, Event::Report(report) if report.last),
             );
         if !complete {
-            found.gaps.insert(*id);
+            found.gaps.insert(grant.id());
         }
-        examine(grant, &ledger, &by_id, &mut found.evidence);
+        open.extend(ledger.iter().map(|entry| Grant::Split((*entry).clone())));
     }
-    Ok(found)
+    found
 }
 
-/// Collects what convicts the holder of one ledger.
+/// Collects what convicts the writer of one ledger, whose entries come in the order of their seq.
 fn examine(
-    grant: &Grant<'_>,
+    grant: Option<&Grant<'_>>,
     ledger: &[&SignedEntry<'_>],
     by_id: &BTreeMap<[u8; 32], &SignedEntry<'_>>,
     evidence: &mut Vec<Evidence>,
 ) {
+    let mut convict = |found: Option<Evidence>| {
+        if let Some(found) = found
+            && !evidence.contains(&found)
+        {
+            evidence.push(found);
+        }
+    };
+    let mut by_seq: BTreeMap<u64, &SignedEntry<'_>> = BTreeMap::new();
     let mut credits: BTreeMap<u64, &SignedEntry<'_>> = BTreeMap::new();
-    let mut splits: BTreeMap<u64, &SignedEntry<'_>> = BTreeMap::new();
-    let mut before: Option<&SignedEntry<'_>> = None;
-    for one in ledger {
-        evidence.extend(alone(grant, one));
+    let mut credited: BTreeMap<_, &SignedEntry<'_>> = BTreeMap::new();
+    let (mut before, mut given_back) = (None, None);
+    for one in ledger.iter().copied() {
+        if let Some(grant) = grant {
+            convict(alone(grant, given_back, one));
+        }
         if let Some(before) = before {
-            evidence.extend(pair(before, one));
+            convict(pair(before, one));
         }
         match &one.claims.event {
-            Event::Split { .. } => {
-                splits.insert(one.claims.seq, one);
-            }
+            Event::Split { .. } => {}
             Event::Credit { split, report, .. } => {
-                for known in [splits.get(split), credits.get(split)].into_iter().flatten() {
-                    let seen = before.is_some_and(|before| before.id == known.id);
-                    evidence.extend(pair(known, one).filter(|_| !seen));
+                let named = by_seq.get(split).copied();
+                let earlier = credits.insert(*split, one);
+                let same = credited.insert(*report, one);
+                for known in [named, earlier, same].into_iter().flatten() {
+                    convict(pair(known, one));
                 }
-                if let (Some(credit), Some(before)) = (credits.get(split), before) {
-                    evidence.extend(false_difference(credit, before, one));
+                if let (Some(credit), Some(before)) = (earlier, before) {
+                    convict(false_difference(credit, before, one));
                 }
                 if let Some(report) = by_id.get(report.as_bytes()) {
-                    evidence.extend(false_report(one, report));
+                    convict(false_report(one, report));
+                    convict(named.and_then(|split| foreign_report(split, one, report)));
                 }
-                credits.insert(*split, one);
             }
-            Event::Report(_) => {}
+            Event::Report(_) => {
+                if let Some(earlier) = given_back {
+                    convict(pair(earlier, one));
+                }
+                given_back = Some(one);
+            }
         }
+        by_seq.insert(one.claims.seq, one);
         before = Some(one);
     }
 }

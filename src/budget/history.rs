@@ -1,11 +1,11 @@
 //! A whole ledger, checked from its first entry to its last. SPEC §11.5.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::entry::{Event, SignedEntry};
 use super::ledger::VerifiedReport;
-use super::{Amounts, Terms};
+use super::{Amounts, Breach, Terms};
 use crate::Error;
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::AllotmentId;
@@ -67,7 +67,9 @@ impl<'a> History<'a> {
     pub(super) fn check(&self, granted: &Terms, holder: &AgentId) -> Result<VerifiedReport, Error> {
         let refuse = |reason| Error::ReportRefused { reason };
         let mut credited: BTreeMap<u64, &Amounts> = BTreeMap::new();
+        let mut reports = BTreeSet::new();
         let none = Amounts::new();
+        let mut returned = &none;
         let mut earlier: Option<&SignedEntry<'_>> = None;
         for (entry, seq) in self.entries.iter().zip(0..) {
             let claims = &entry.claims;
@@ -76,13 +78,19 @@ impl<'a> History<'a> {
                 return Err(refuse("an entry is missing, or is of another ledger"));
             }
             let breach = |breach| Error::HistoryBreach { entry: seq, breach };
-            claims.check_alone(granted).map_err(breach)?;
+            claims.check_alone(granted, returned).map_err(breach)?;
+            if let Event::Report(report) = &claims.event {
+                if !returned.le(&report.returned) {
+                    return Err(breach(Breach::Fell));
+                }
+                returned = &report.returned;
+            }
             let mut back = &none;
             if let Some(earlier) = earlier {
                 claims.check_after(&earlier.claims, &earlier.entry_id()).map_err(breach)?;
                 back = &earlier.claims.back;
             }
-            if let Event::Credit { split, total, .. } = &claims.event {
+            if let Event::Credit { split, report, total, .. } = &claims.event {
                 let then = credited.insert(*split, total).unwrap_or(&none);
                 let exact = total
                     .checked_sub(then)
@@ -92,11 +100,11 @@ impl<'a> History<'a> {
                     Event::Split { terms, .. } => total.le(&terms.amounts().consumables()),
                     _ => false,
                 });
-                if !exact || !within {
-                    return Err(breach(super::Breach::FalseCredit));
+                if !exact || !within || !reports.insert(*report) {
+                    return Err(breach(Breach::FalseCredit));
                 }
             } else if claims.back != *back {
-                return Err(breach(super::Breach::FalseCredit));
+                return Err(breach(Breach::FalseCredit));
             }
             earlier = Some(entry);
         }

@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::entry::{Breach, Event, SignedEntry, SignedRoot};
-use super::{DepthRule, Terms};
+use super::{Amounts, DepthRule, Terms};
 use crate::cbor::Decoder;
 use crate::delegation::{Chain, Judge, TrustAnchor};
 use crate::digest::AllotmentId;
@@ -178,10 +178,12 @@ impl<'a> Lineage<'a> {
         {
             return Err(Unfunded::Revoked { agent });
         }
+        // What the ceiling bounds is repeated or lowered: all below rest on what the root itself states.
+        let granted = &self.root.claims.terms;
         let within = |ceiling: Option<&Terms>| {
             ceiling
                 .filter(|ceiling| {
-                    ceiling.narrow(&self.root.claims.terms, DepthRule::AtMost).is_ok()
+                    ceiling.narrow(granted, DepthRule::AtMost).is_ok_and(|terms| terms == *granted)
                 })
                 .map(|_| ())
                 .ok_or(Unfunded::BeyondCeiling { payer })
@@ -218,7 +220,7 @@ fn effective(
         if claims.holder != holder || *claims.allotment.as_bytes() != id || *to == holder {
             return Err(Error::AllotmentLineage { element, entry });
         }
-        claims.check_alone(&terms).map_err(|breach| Error::AllotmentBreach {
+        claims.check_alone(&terms, &Amounts::new()).map_err(|breach| Error::AllotmentBreach {
             element,
             entry,
             breach,
@@ -238,6 +240,20 @@ fn split_to(split: &SignedEntry<'_>) -> AgentId {
         Event::Split { to, .. } => *to,
         _ => split.claims.holder,
     }
+}
+
+/// Splits an allotment, encoded with its lineage, into the ledger entries by which it came down from its root, each an
+/// encoded statement: what an [`audit`](super::audit) learns from an envelope about the ledgers above. Nothing but their
+/// form is checked.
+///
+/// # Errors
+///
+/// Encoding errors, [`Error::AllotmentLineage`] and [`Error::AllotmentBreach`].
+pub fn splits(lineage: &[u8]) -> Result<Vec<&[u8]>, Error> {
+    let mut decoder = Decoder::new(lineage);
+    let above = Lineage::decode(&mut decoder, &Limits::none(), None)?;
+    decoder.finish()?;
+    Ok(above.splits.iter().map(|split| split.encoded).collect())
 }
 
 /// An allotment that was verified and is made out to this agent: it opens one ledger.

@@ -27,7 +27,7 @@ pub use evidence::{Account, Audit, Evidence, audit};
 pub use history::entries;
 pub use ledger::{Abandoned, Child, Hold, Ledger, Prepared, Split};
 pub(crate) use lineage::Lineage;
-pub use lineage::{Funded, Unfunded};
+pub use lineage::{Funded, Unfunded, splits};
 pub use quota::Quota;
 pub use share::share;
 pub use tariff::{Rate, Tariff};

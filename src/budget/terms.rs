@@ -46,7 +46,7 @@ pub enum Wider {
     Deadline,
     /// More levels below.
     Depth,
-    /// A longer wall time.
+    /// A longer wall time, or none where a statement must repeat the one above.
     Wall,
 }
 
@@ -186,7 +186,7 @@ impl fmt::Display for Wider {
             Self::Amount(dimension) => write!(f, "there is more {dimension}"),
             Self::Deadline => f.write_str("the deadline is later"),
             Self::Depth => f.write_str("the depth is greater"),
-            Self::Wall => f.write_str("the wall time is longer"),
+            Self::Wall => f.write_str("the wall time is longer or left out"),
         }
     }
 }

@@ -1,6 +1,9 @@
 mod algebra;
+mod cheats;
+mod fixture;
 mod quota;
 mod tariff;
+mod trees;
 mod wire;
 
 use super::*;
