@@ -402,7 +402,8 @@ fn sample(now: Timestamp) -> Result<Vec<u8>, Error> {
         .element(memory)
         .sign(now, Entropy::from_os()?)?;
     let mut planner_inbox = inbox(&planner)?;
-    let received = planner_inbox.receive(&sent.detached(), now)?;
+    let without_memory = sent.detached();
+    let received = planner_inbox.receive(&without_memory, now)?;
     let call = br#"{"with":"bob","minutes":60}"#;
     let planned = received
         .onward(&planner)

@@ -596,7 +596,7 @@ fn rows() -> Vec<Row> {
         "budget_widened",
         Culprit::Issuer,
         Place::Link { element: None, link: 1 },
-        "link 1 goes beyond the budget ceiling above it: the wall time is longer",
+        "link 1 goes beyond the budget ceiling above it: the wall time is longer or left out",
     );
     row(
         Error::BudgetWidened { element: None, link: 1, wider: None },

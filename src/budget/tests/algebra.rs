@@ -203,7 +203,7 @@ fn budgets_are_written_for_people() {
         (Wider::Amount(Dimension::MEMORY), "the ceiling of memory is higher or left out"),
         (Wider::Deadline, "the deadline is later"),
         (Wider::Depth, "the depth is greater"),
-        (Wider::Wall, "the wall time is longer"),
+        (Wider::Wall, "the wall time is longer or left out"),
     ] {
         assert_eq!(wider.to_string(), text);
     }
