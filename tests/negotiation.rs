@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use agent_envelope::budget::negotiation::{
     Ask, CONTENT_TYPE, Message, Meters, Offer, Refusal, Refuse, Settled, Transcript,
 };
@@ -19,7 +21,8 @@ fn calls(amount: u64) -> Amounts {
 }
 
 fn terms(amount: u64) -> Terms {
-    Terms::new(calls(amount), later(1800), 1)
+    let terms = Terms::new(calls(amount), later(1800), 1);
+    terms.with_wall(Duration::from_secs(30)).expect("a wall time")
 }
 
 fn ask(amount: u64) -> Message {
