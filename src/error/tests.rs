@@ -929,6 +929,220 @@ fn rows() -> Vec<Row> {
         "the weights of the shares add up to zero",
     );
     row(
+        Error::AllotmentLineage { element: Some(3), entry: 1 },
+        1010,
+        "allotment_lineage",
+        Culprit::Peer,
+        Place::Element(3),
+        "statement 1 of the allotment of element 3 does not follow from the one above it",
+    );
+    row(
+        Error::AllotmentBreach { element: None, entry: 1, breach: Breach::OverSplit },
+        1011,
+        "allotment_breach",
+        Culprit::Peer,
+        Place::Entry(1),
+        "statement 1 of the allotment is in breach: grants that are more than there is, or missing from the totals",
+    );
+    row(
+        Error::AllotmentSignature { element: Some(3), entry: 1, signer: agent() },
+        1012,
+        "allotment_signature",
+        Culprit::Peer,
+        Place::Element(3),
+        &format!("signature of statement 1 of the allotment of element 3 is not one by {AGENT}"),
+    );
+    row(
+        Error::AllotmentPlace { element: 3, reason: "another request" },
+        1013,
+        "allotment_place",
+        Culprit::Peer,
+        Place::Element(3),
+        "allotment in element 3 is not made out for this place: another request",
+    );
+    row(
+        Error::DeclaredBeyondAllotment { element: 3, wider: Wider::Depth },
+        1014,
+        "declared_beyond_allotment",
+        Culprit::Originator,
+        Place::Header,
+        "the header declares more than the allotment in element 3 grants: the depth is greater",
+    );
+    row(
+        Error::ReportForm { element: 3 },
+        1015,
+        "report_form",
+        Culprit::Peer,
+        Place::Element(3),
+        "element 3 is not a history of its author's ledger that ends in a report",
+    );
+    row(
+        Error::MustBeFunded { reasons: vec![] },
+        1016,
+        "must_be_funded",
+        Culprit::Originator,
+        Place::Envelope,
+        "no allotment for this agent counts: there is none",
+    );
+    row(
+        Error::MustBeFunded {
+            reasons: vec![
+                Unfunded::UnknownPayer { payer: agent() },
+                Unfunded::TooLate { deadline: at(5), now: at(6) },
+            ],
+        },
+        1016,
+        "must_be_funded",
+        Culprit::Originator,
+        Place::Envelope,
+        &format!(
+            "no allotment for this agent counts: the payer {AGENT} is not trusted to pay; the deadline was 5, verification time is 6"
+        ),
+    );
+    row(
+        Error::MustBeFunded {
+            reasons: vec![
+                Unfunded::BeyondCeiling { payer: agent() },
+                Unfunded::Revoked { agent: other() },
+            ],
+        },
+        1016,
+        "must_be_funded",
+        Culprit::Originator,
+        Place::Envelope,
+        &format!(
+            "no allotment for this agent counts: the payer {AGENT} may not grant that much; the key of {OTHER} is revoked"
+        ),
+    );
+    row(
+        Error::LedgerClosed,
+        1020,
+        "ledger_closed",
+        Culprit::Caller,
+        Place::Call,
+        "the ledger has made its last report",
+    );
+    row(
+        Error::LedgerRefused { reason: "no such child" },
+        1021,
+        "ledger_refused",
+        Culprit::Caller,
+        Place::Call,
+        "the ledger refuses: no such child",
+    );
+    row(
+        Error::SplitWidened { wider: Wider::Deadline },
+        1022,
+        "split_widened",
+        Culprit::Caller,
+        Place::Call,
+        "the split goes beyond the terms of this ledger: the deadline is later",
+    );
+    row(
+        Error::DeadlinePassed { deadline: at(5), now: at(6) },
+        1023,
+        "deadline_passed",
+        Culprit::Caller,
+        Place::Call,
+        "the deadline was 5, the time is 6",
+    );
+    row(
+        Error::TooManyChildren { running: 4 },
+        1024,
+        "too_many_children",
+        Culprit::Caller,
+        Place::Call,
+        "4 children are running, which is as many as the concurrency granted",
+    );
+    row(
+        Error::ReportRefused { reason: "no such child" },
+        1025,
+        "report_refused",
+        Culprit::Peer,
+        Place::Call,
+        "the report cannot be credited: no such child",
+    );
+    row(
+        Error::HistoryBreach { entry: 1, breach: Breach::Fork },
+        1026,
+        "history_breach",
+        Culprit::Peer,
+        Place::Entry(1),
+        "entry 1 of the ledger is in breach: two entries for one place in the ledger",
+    );
+    row(
+        Error::HistoryBreach { entry: 1, breach: Breach::OverSplit },
+        1026,
+        "history_breach",
+        Culprit::Peer,
+        Place::Entry(1),
+        "entry 1 of the ledger is in breach: grants that are more than there is, or missing from the totals",
+    );
+    row(
+        Error::HistoryBreach { entry: 1, breach: Breach::OverUse },
+        1026,
+        "history_breach",
+        Culprit::Peer,
+        Place::Entry(1),
+        "entry 1 of the ledger is in breach: use or returns that do not fit what was granted",
+    );
+    row(
+        Error::HistoryBreach { entry: 1, breach: Breach::Fell },
+        1026,
+        "history_breach",
+        Culprit::Peer,
+        Place::Entry(1),
+        "entry 1 of the ledger is in breach: running totals that fall",
+    );
+    row(
+        Error::HistoryBreach { entry: 1, breach: Breach::FalseCredit },
+        1026,
+        "history_breach",
+        Culprit::Peer,
+        Place::Entry(1),
+        "entry 1 of the ledger is in breach: a credit beyond what was granted or reported",
+    );
+    row(
+        Error::HistoryBreach { entry: 1, breach: Breach::Widened(Wider::Wall) },
+        1026,
+        "history_breach",
+        Culprit::Peer,
+        Place::Entry(1),
+        "entry 1 of the ledger is in breach: a grant wider than what it is made of: the wall time is longer",
+    );
+    row(
+        Error::HistoryBreach { entry: 1, breach: Breach::AfterLast },
+        1026,
+        "history_breach",
+        Culprit::Peer,
+        Place::Entry(1),
+        "entry 1 of the ledger is in breach: an entry after a last report",
+    );
+    row(
+        Error::HistoryBreach { entry: 1, breach: Breach::Order },
+        1026,
+        "history_breach",
+        Culprit::Peer,
+        Place::Entry(1),
+        "entry 1 of the ledger is in breach: a first entry with a predecessor, or a later one without",
+    );
+    row(
+        Error::EntrySignature { entry: 1, signer: agent() },
+        1027,
+        "entry_signature",
+        Culprit::Peer,
+        Place::Entry(1),
+        &format!("signature of ledger entry 1 is not one by {AGENT}"),
+    );
+    row(
+        Error::NoEvidence,
+        1028,
+        "no_evidence",
+        Culprit::Peer,
+        Place::Call,
+        "the statements convict nobody",
+    );
+    row(
         Error::Unpriced { dimension: Dimension::TOOL_CALLS },
         1101,
         "unpriced",
