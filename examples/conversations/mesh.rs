@@ -10,7 +10,7 @@ use agent_envelope::{
 use crate::cast::{Agent, Cast, Chains, NOW};
 use crate::chat::{Body, Conversation};
 use crate::check::{Tally, element, read};
-use crate::report::{Out, number, preview};
+use crate::report::{Out, preview, times};
 
 const APP: usize = 0;
 const PLANNER: usize = 1;
@@ -88,10 +88,7 @@ pub(crate) fn run(
     let counts: Vec<_> =
         peers.iter().map(|peer| format!("{} {}", peer.agent.name, peer.sent)).collect();
     out.tell(format!("  envelopes on each line: {}", counts.join(", ")));
-    out.tell(format!(
-        "  {} times somebody held a sealed text that was not for it",
-        number(tally.closed)
-    ));
+    out.tell(format!("  {} somebody held a sealed text that was not for it", times(tally.closed)));
     Ok(tally)
 }
 

@@ -87,10 +87,20 @@ pub(crate) fn number(value: usize) -> String {
     out
 }
 
-/// The end of an agent's did:key: the beginning is the same for all.
+/// Counts occasions.
+pub(crate) fn times(count: usize) -> String {
+    match count {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        _ => format!("{} times", number(count)),
+    }
+}
+
+/// An agent's did:key, short: the beginning is the same for all.
 pub(crate) fn tail(id: AgentId) -> String {
     let text = id.to_string();
-    format!("…{}", &text[text.len() - 6..])
+    format!("did:key:…{}", &text[text.len() - 6..])
 }
 
 /// The name that this program has for an agent.
@@ -106,7 +116,7 @@ pub(crate) fn authority(authority: &Authority<'_>) -> String {
         path.push_str(" > ");
         path.push_str(step.name().unwrap_or("?"));
     }
-    format!("for {subject:12} {path}")
+    format!("acts for {subject}, by {path}")
 }
 
 /// Begins a text so that it fits a line, with nothing in it that moves a cursor.
@@ -179,12 +189,12 @@ pub(crate) fn totals(out: &mut Out, conversations: usize, tallies: &[(&str, Tall
     let (replies, closed): (usize, usize) = (sum(|tally| tally.replies), sum(|tally| tally.closed));
     let jointly: usize = sum(|tally| tally.jointly);
     out.say(format!(
-        "  {} replies matched to what they answer; {} times an agent held something sealed that was not for it",
+        "  {} replies matched to what they answer; {} an agent held something sealed that was not for it",
         number(replies),
-        number(closed)
+        times(closed)
     ));
     out.say(format!(
-        "  {} tool calls, each authorized by the customer's chain and the company's",
-        number(jointly)
+        "  {} a reader found that customer and company both let the planner call a tool",
+        times(jointly)
     ));
 }

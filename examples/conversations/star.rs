@@ -9,7 +9,7 @@ use agent_envelope::{
 use crate::cast::{Agent, Cast, Chains, NOW};
 use crate::chat::{Body, Conversation};
 use crate::check::{Tally, read};
-use crate::report::{Out, name, number, tail};
+use crate::report::{Out, name, number, tail, times};
 
 /// What the orchestrator got to see.
 #[derive(Default)]
@@ -159,7 +159,8 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 fn describe(cast: &Cast, sight: &Sight, asked: [usize; 2], gaps: usize, out: &mut Out) {
     let envelopes = sight.envelopes;
     let list = |map: &BTreeMap<String, usize>| {
-        let items: Vec<_> = map.iter().map(|(what, times)| format!("{what} ({times}x)")).collect();
+        let items: Vec<_> =
+            map.iter().map(|(what, count)| format!("{what} ({})", times(*count))).collect();
         items.join(", ")
     };
     let parties: Vec<_> = sight
@@ -168,8 +169,9 @@ fn describe(cast: &Cast, sight: &Sight, asked: [usize; 2], gaps: usize, out: &mu
         .map(|party| format!("{} {}", name(cast, *party), tail(*party)))
         .collect();
     out.tell(format!(
-        "  app > orchestrator > operator ({}x) or advisor ({}x), and back",
-        asked[0], asked[1]
+        "  app > orchestrator > operator ({}) or advisor ({}), and back",
+        times(asked[0]),
+        times(asked[1])
     ));
     out.tell(format!("  what the orchestrator sees in {envelopes} envelopes"));
     out.tell(format!("    labels     {}", list(&sight.labels)));
@@ -182,12 +184,14 @@ fn describe(cast: &Cast, sight: &Sight, asked: [usize; 2], gaps: usize, out: &mu
         number(sight.sealed_bytes)
     ));
     out.tell(format!(
-        "  what it does not: searched for every text it carried, found {}; as a reader it is refused {} of {envelopes} times",
-        sight.found, sight.refused
+        "  what it does not: every text it carried was searched for in its bytes, found {}; as a reader it was refused {}",
+        times(sight.found),
+        times(sight.refused)
     ));
     if gaps > 0 {
         out.tell(format!(
-            "  {gaps} times a specialist sees that it missed what the other one was asked"
+            "  {} a specialist sees that it missed what the other one was asked",
+            times(gaps)
         ));
     }
 }
