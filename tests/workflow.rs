@@ -624,3 +624,67 @@ fn a_workflow_that_comes_too_late_has_expired() {
     let refused = envelope.verify_as_reader(&flow.world.verifier(&flow.c), now).map(|_| ());
     assert_eq!(refused, Err(Error::Expired { expires: later(60), now }));
 }
+
+#[test]
+fn w4_sealed_content_names_an_audience_and_nothing_else() {
+    let flow = Workflow::new();
+    let honest = Forgery::of(&flow.run().from_b);
+    for audience in [0, PLAN, SEALED, 9, 1_000] {
+        let mut forged = honest.clone();
+        forged.reseal_to(SEALED, audience);
+        let error = malformed(&forged.encode());
+        let named = u64::try_from(audience).expect("a small number");
+        assert_eq!(error, Error::NoSuchAudience { element: SEALED, audience: named });
+        assert_eq!(error.place(), Place::Element(SEALED));
+    }
+}
+
+#[test]
+fn a_station_on_a_laid_down_path_is_neither_skipped_nor_added() {
+    let flow = Workflow::new();
+    let stations = flow.run();
+    let stranger = Agent::new("stranger");
+    let [b, c] = [&flow.b, &flow.c].map(Agent::id);
+    // A names somebody else than B, or somebody besides B; B somebody else than the recipient.
+    for (hop, signer, next) in [
+        (1, &flow.a, vec![c]),
+        (1, &flow.a, vec![b, c]),
+        (2, &flow.b, vec![stranger.id()]),
+        (2, &flow.b, vec![c, stranger.id()]),
+    ] {
+        let mut forged = Forgery::of(&stations.from_b);
+        forged.hops.truncate(hop + 1);
+        let count = [5, 8, 10][hop];
+        forged.elements.truncate(count);
+        let mut next = next;
+        next.sort();
+        forged.edit_hop(hop, |hop| hop.set(2, forge::agents(&next)));
+        forged.sign_hop(hop, signer);
+        let error = malformed(&forged.encode());
+        assert_eq!(error, Error::DepartsFromVia { hop });
+        assert_eq!(error.place(), Place::Hop(hop));
+    }
+    // U itself names another than the first station.
+    let mut forged = Forgery::of(stations.sent.as_bytes());
+    forged.edit_hop(0, |hop| hop.set(2, forge::agents(&[b])));
+    forged.sign_hop(0, &flow.u);
+    assert_eq!(malformed(&forged.encode()), Error::DepartsFromVia { hop: 0 });
+    // And a builder does not depart from the path either.
+    let mut inbox = flow.world.inbox(&flow.a);
+    let received = inbox.receive(stations.sent.as_bytes(), NOW).expect("an honest envelope");
+    let signed = received.forward(&flow.a.identity, flow.c.id(), NOW);
+    assert_eq!(signed, Err(Error::DepartsFromVia { hop: 1 }));
+}
+
+#[test]
+fn a_hop_does_not_name_its_own_signer_as_next() {
+    let flow = Workflow::new();
+    let mut forged = Forgery::of(&flow.run().from_a);
+    let mut next = [flow.a.id(), flow.b.id()];
+    next.sort();
+    forged.edit_hop(1, |hop| hop.set(2, forge::agents(&next)));
+    forged.sign_hop(1, &flow.a);
+    let error = malformed(&forged.encode());
+    assert_eq!(error, Error::SignerInNext { hop: 1 });
+    assert_eq!(error.place(), Place::Hop(1));
+}
