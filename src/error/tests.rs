@@ -1108,7 +1108,7 @@ fn rows() -> Vec<Row> {
         "history_breach",
         Culprit::Peer,
         Place::Entry(1),
-        "entry 1 of the ledger is in breach: a grant wider than what it is made of: the wall time is longer",
+        "entry 1 of the ledger is in breach: a grant wider than what it is made of: the wall time is longer or left out",
     );
     row(
         Error::HistoryBreach { entry: 1, breach: Breach::AfterLast },
