@@ -25,6 +25,10 @@ fn terms(amount: u64) -> Terms {
     terms.with_wall(Duration::from_secs(30)).expect("a wall time")
 }
 
+fn timed(amount: u64) -> Terms {
+    terms(amount).with_wall(Duration::from_secs(30)).expect("a wall time")
+}
+
 fn ask(amount: u64) -> Message {
     Message::Ask(Ask::new(terms(amount), Amounts::new()).expect("an ask"))
 }
@@ -205,24 +209,25 @@ fn a_sealed_negotiation_with_a_counter_offer_is_settled_and_its_request_funded()
     assert_eq!(ours.conversation(), accept.conversation());
     assert_eq!(Message::Offer(ours.offer().clone()), offer(5));
 
-    // The login service is an anchor with a budget, and hands the user a chain with a part of it.
+    // The login service is an anchor with a budget that has a wall time, and hands the user a chain with a part of it.
     let grant = agent_envelope::Grant::new("alice", support::scope(&[(&["summarise"], "")]))
-        .budget(terms(10));
+        .budget(timed(10));
     let chain = world.issue(world.user.id(), grant, 6);
     let request = ours
-        .request(&world.user, &accept, terms(5), NOW)
+        .request(&world.user, &accept, timed(5), NOW)
         .expect("within the offer")
         .authority(&chain)
         .sealed(Kind::User, "text/plain", &b"summarise"[..], [&worker_package])
-        .allot(Allotment::new(world.worker.id(), terms(5)).under(&chain))
+        .allot(Allotment::new(world.worker.id(), timed(5)).under(&chain))
         .sign(NOW, entropy(7))
         .expect("signed")
         .persisted();
     let mut received = worker_inbox.receive(request.as_bytes(), NOW).expect("admitted");
     assert_eq!(received.standing(), Some(Standing::Continues));
-    assert_eq!(theirs.check_request(&received, NOW), Ok(terms(5)));
+    assert_eq!(theirs.check_request(&received, NOW), Ok(timed(5)));
     let Budget::Funded(funded) = received.take_funding() else { panic!("not funded") };
     assert_eq!(funded.len(), 1);
+    assert_eq!(theirs.check_terms(funded[0].terms(), NOW), Ok(()));
 }
 
 #[test]

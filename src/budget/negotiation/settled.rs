@@ -2,7 +2,7 @@
 
 use super::transcript::check_valid;
 use super::{Offer, first_short};
-use crate::budget::{DepthRule, Terms};
+use crate::budget::{DepthRule, Terms, Wider};
 use crate::digest::{ConversationId, HopId};
 use crate::{Admission, Admitted, AgentId, Draft, Error, Identity, Sent, Timestamp};
 
@@ -57,21 +57,25 @@ impl Settled {
         &self.offer
     }
 
-    /// Checks terms against the accepted offer, as of those that fund the request, and returns what holds from then on:
-    /// `terms`, with the wall time of the offer if they state none.
+    /// Checks terms against the accepted offer: those that a request declares, or those that fund it.
     ///
     /// # Errors
     ///
     /// [`Error::OfferExpired`]; [`Error::TermsBelowNeed`] for less than the offer needs; [`Error::TermsNotAccepted`] for
-    /// anything beyond what it allows.
-    pub fn check_terms(&self, terms: &Terms, now: Timestamp) -> Result<Terms, Error> {
+    /// anything beyond what it allows, and where they leave out a wall time that it states: what holds is what is stated.
+    pub fn check_terms(&self, terms: &Terms, now: Timestamp) -> Result<(), Error> {
         check_valid(&self.offer, now)?;
         if let Some(lacking) = first_short(self.offer.need(), terms) {
             let (dimension, needed) = (lacking.dimension(), lacking.value());
             return Err(Error::TermsBelowNeed { dimension, needed });
         }
         let max = self.offer.max();
-        max.narrow(terms, DepthRule::AtMost).map_err(|wider| Error::TermsNotAccepted { wider })
+        let wider = match max.narrow(terms, DepthRule::AtMost) {
+            Err(wider) => wider,
+            Ok(running) if running != *terms => Wider::Wall,
+            Ok(_) => return Ok(()),
+        };
+        Err(Error::TermsNotAccepted { wider })
     }
 
     /// Begins the request for the asker: in reply to the envelope that carried its acceptance, declaring `terms`.
@@ -103,8 +107,8 @@ impl Settled {
         Ok(Draft::following(accept, from).declare(terms))
     }
 
-    /// Checks for the worker that a request rests on this, once, and returns the terms that hold: those it declares, with
-    /// the wall time of the offer if they state none. Whether somebody funds them is another question.
+    /// Checks for the worker that a request rests on this, once, and returns the terms that it declares. Whether somebody
+    /// funds them is another question.
     ///
     /// # Errors
     ///
@@ -134,9 +138,10 @@ impl Settled {
         if answers != self.accept {
             return Err(Error::ReplyToAnother { answers });
         }
-        let terms = self.check_terms(header.terms().ok_or(Error::TermsMissing)?, now)?;
+        let terms = header.terms().ok_or(Error::TermsMissing)?;
+        self.check_terms(terms, now)?;
         self.used = true;
-        Ok(terms)
+        Ok(terms.clone())
     }
 
     const fn check_unused(&self) -> Result<(), Error> {

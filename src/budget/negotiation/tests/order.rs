@@ -256,12 +256,17 @@ fn a_wall_time_and_agents_below_are_part_of_what_was_accepted() {
     let (asker, worker) = agents();
     let settled = Settled::new(asker, worker, HERE, origin(2), offer);
     let check = |terms| settled.check_terms(&terms, at(10));
-    assert_eq!(check(terms(agents_too(5), 1)), Ok(wall(terms(agents_too(5), 1), 70)));
-    assert_eq!(check(wall(terms(agents_too(5), 1), 69)), Ok(wall(terms(agents_too(5), 1), 69)));
     let wider = crate::budget::Wider::Wall;
-    assert_eq!(check(wall(terms(agents_too(5), 1), 71)), Err(Error::TermsNotAccepted { wider }));
+    for (terms, result) in [
+        (wall(terms(agents_too(5), 1), 70), Ok(())),
+        (wall(terms(agents_too(5), 1), 1), Ok(())),
+        (wall(terms(agents_too(5), 1), 71), Err(Error::TermsNotAccepted { wider })),
+        (terms(agents_too(5), 1), Err(Error::TermsNotAccepted { wider })),
+    ] {
+        assert_eq!(check(terms), result);
+    }
     let flat = Error::TermsBelowNeed { dimension: Dimension::AGENTS, needed: 2 };
-    assert_eq!(check(terms(agents_too(5), 0)), Err(flat));
+    assert_eq!(check(wall(terms(agents_too(5), 0), 70)), Err(flat));
 }
 
 #[derive(Clone, Debug)]
