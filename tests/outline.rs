@@ -60,7 +60,7 @@ fn an_outline_lists_elements_hops_and_control_data() -> Result<(), Error> {
         .key_package(&user_box)
         .authority(&chain)
         .sealed(Kind::User, "text/plain", &b"secret"[..], [&worker_box])
-        .element(NewElement::clear(Kind::Memory, "text/plain", &b"x"[..]).withheld())
+        .element(NewElement::clear(Kind::Memory, "text/plain", &b"x"[..]).detachable())
         .element(
             NewElement::clear(Kind::Summary, "text/html", &b"y"[..])
                 .elidable()
@@ -74,7 +74,8 @@ fn an_outline_lists_elements_hops_and_control_data() -> Result<(), Error> {
     let verifier =
         Verifier::new(worker.id(), None, anchors, Revocations::none(), Limits::default())?;
     let mut inbox = Inbox::new(verifier);
-    let received = inbox.receive(sent.as_bytes(), NOW)?;
+    let without_memory = sent.detached();
+    let received = inbox.receive(&without_memory, NOW)?;
     let mut opener = received.opener(&worker)?;
     let sealed = received.elements().find_map(|item| match item {
         Item::Sealed(sealed) => Some(sealed),

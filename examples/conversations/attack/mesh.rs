@@ -235,7 +235,7 @@ fn times(stage: &mut Stage<'_>) -> Result<(), Error> {
     let seconds = NOW.as_unix_seconds();
     for (what, expires, by) in [
         ("an envelope that ends as it begins", seconds, "window_reversed"),
-        ("an envelope that ends before it begins", seconds - 1, "hop_time"),
+        ("an envelope that ends before it begins", seconds - 1, "window_reversed"),
         ("an envelope that is valid for a year", seconds + 365 * 86_400, "lifetime_too_long"),
     ] {
         // An insider signs it: the planner, in its own name.
