@@ -62,7 +62,7 @@ fn main() -> Result<(), Error> {
     // What she says now is sealed to Ben alone, though Cleo is a party too.
     let third = Draft::in_conversation(&ada, &second.line())
         .authority(&for_ada)
-        .sealed(Kind::Artifact, "text/csv", &b"run,volts\n13,4.2\n"[..], [&ben_box])
+        .sealed(Kind::Artifact, "text/plain", &b"run 13: 4.2 V"[..], [&ben_box])
         .sign(now, Entropy::from_os()?)?;
     ada_in.record_sent(&second);
     ada_in.record_sent(&third);
