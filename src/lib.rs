@@ -154,4 +154,10 @@ pub use verifier::Verifier;
 mod documents {
     #[doc = include_str!("../README.md")]
     struct Readme;
+
+    #[doc = include_str!("../docs/budgets.md")]
+    struct Budgets;
+
+    #[doc = include_str!("../docs/otel.md")]
+    struct OpenTelemetry;
 }
