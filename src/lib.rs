@@ -85,7 +85,8 @@
 //! | [`Onward`] | one more hop |
 //! | [`Reply`], [`Standing`], [`OriginFork`] | an answer, how an envelope fits its conversation, proof of two versions |
 //! | [`ReplayWindow`], [`Conversations`], [`AuthorityCache`] | the state that a receiver keeps: bounded values, without a clock |
-//! | [`budget`], [`Allotment`], [`Budget`] | what work may cost: granted, split, spent, returned, audited |
+//! | [`budget`], [`Allotment`], [`Budget`] | what work may cost: negotiated, granted, split, spent, returned, audited |
+//! | [`Outline`] | what an envelope claims, for tools that show bytes nobody has verified |
 //! | [`Error`], [`Culprit`], [`Place`] | what was refused, whose fault it is, where, and what was expected |
 //!
 //! # What holds

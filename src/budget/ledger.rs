@@ -18,8 +18,8 @@ use crate::{Error, Limits, Timestamp};
 
 /// A ledger: one for each allotment, one writer for each ledger.
 ///
-/// All operations take every dimension or none: on an error the ledger is as it was. What leaves this agent, entries,
-/// comes out only through [`Prepared`], after the ledger has been stored. After a restart it goes on from the *latest*
+/// All operations take every dimension or none: on an error the ledger is as it was. What they sign comes out through
+/// [`Prepared`], after the ledger has been stored; [`entries`](Ledger::entries) gives it again, to be re-sent. After a restart it goes on from the *latest*
 /// stored state with [`Ledger::resume`]; a node that is restored from an older backup must [`abandon`](Ledger::abandon)
 /// it, or it will sign a second history, which convicts it.
 ///
