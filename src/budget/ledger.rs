@@ -332,7 +332,7 @@ impl Ledger {
     /// # Errors
     ///
     /// [`Error::AmountLacking`] if less is free; [`Error::SplitWidened`] if the terms go beyond those of this ledger;
-    /// [`Error::DeadlinePassed`]; [`Error::TooManyChildren`] beyond the ceiling `concurrency`; [`Error::LedgerClosed`];
+    /// [`Error::DeadlinePassed`], also for the part's own; [`Error::TooManyChildren`] beyond the ceiling `concurrency`; [`Error::LedgerClosed`];
     /// [`Error::WrongIdentity`].
     pub fn split(
         &mut self,
@@ -359,6 +359,9 @@ impl Ledger {
         let deadline = self.terms.deadline();
         if now >= deadline {
             return Err(Error::DeadlinePassed { deadline, now });
+        }
+        if now >= split.terms.deadline() {
+            return Err(Error::DeadlinePassed { deadline: split.terms.deadline(), now });
         }
         if split.to == self.holder {
             return Err(Error::LedgerRefused { reason: "a split is for somebody else" });
@@ -395,8 +398,9 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`Error::ReportRefused`] if the ledger is not that of a child, is incomplete, breaks its terms, or returns more than
-    /// is left; [`Error::EntrySignature`]; encoding errors.
+    /// [`Error::ReportRefused`] if the ledger is not that of a child, is incomplete, or contradicts a report that was
+    /// credited, of which the two ledgers are the proof; [`Error::HistoryBreach`] if it breaks its terms or returns more
+    /// than is left; [`Error::EntrySignature`]; [`Error::LedgerClosed`]; [`Error::WrongIdentity`]; encoding errors.
     pub fn credit(
         &mut self,
         identity: &Identity,
@@ -412,12 +416,19 @@ impl Ledger {
             )?;
         let seq = *seq;
         let report = history.check(&child.terms, &child.holder)?;
-        // Only the difference is new; an older report than one that was credited brings nothing.
-        let Ok(new) = report.claims.returned.checked_sub(&child.returned) else { return Ok(None) };
-        let news = !new.is_empty() || (report.claims.last && !child.done);
-        if !news {
+        let (returned, last) = (&report.claims.returned, report.claims.last);
+        let old = if last {
+            child.done && *returned == child.returned
+        } else {
+            returned.le(&child.returned)
+        };
+        if old {
             return Ok(None);
         }
+        // Only the difference is new.
+        let new = returned.checked_sub(&child.returned).ok().filter(|_| !child.done);
+        let new = new
+            .ok_or(Error::ReportRefused { reason: "it contradicts a report that was credited" })?;
         self.back = self.back.checked_add(&new)?;
         // From here on nothing fails.
         let (total, last) = (report.claims.returned.clone(), report.claims.last);

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::entry::{Event, SignedEntry};
+use super::entry::{Event, SignedEntry, totals};
 use super::ledger::{Child, Ledger};
 use super::lineage::Lineage;
 use super::{Amounts, Terms};
@@ -48,14 +48,12 @@ impl Ledger {
         let lineage = Lineage::decode(&mut inner, &Limits::none(), None)?;
         inner.finish()?;
         let opened = Timestamp::from_unix_seconds(decoder.uint()?);
-        let own = Amounts::decode(&mut decoder)?;
-        let overrun = Amounts::decode(&mut decoder)?;
+        let own = totals(&mut decoder)?;
+        let overrun = totals(&mut decoder)?;
         let next_hold = decoder.uint()?;
         let holds = decoder.array()?;
         let holds = (0..holds)
-            .map(|hold| {
-                Ok((u64::try_from(hold).unwrap_or(u64::MAX), Amounts::decode(&mut decoder)?))
-            })
+            .map(|hold| Ok((u64::try_from(hold).unwrap_or(u64::MAX), totals(&mut decoder)?)))
             .collect::<Result<BTreeMap<_, _>, Error>>()?;
         let offset = decoder.offset();
         let bad = |reason| Error::BadState { offset, reason };
@@ -87,16 +85,17 @@ impl Ledger {
                 .ok_or(bad("an entry is not of this ledger, or out of order"))?;
         }
         decoder.finish()?;
-        let totals = [&ledger.own, &ledger.held(), &ledger.returned];
-        let outstanding = ledger.out.checked_sub(&ledger.back);
-        let spoken_for = outstanding.and_then(|outstanding| {
-            totals.into_iter().try_fold(outstanding, |sum, one| sum.checked_add(one))
+        let own =
+            ledger.holds.values().try_fold(ledger.own.clone(), |own, hold| own.checked_add(hold));
+        let spoken_for = own.and_then(|own| {
+            let outstanding = ledger.out.checked_sub(&ledger.back)?;
+            Ok((outstanding.checked_add(&own)?.checked_add(&ledger.returned)?, own))
         });
         let limit = ledger.terms.amounts().consumables();
-        if !spoken_for.is_ok_and(|sum| sum.le(&limit)) {
-            return Err(bad("more is spoken for than was granted"));
+        match spoken_for {
+            Ok((sum, own)) if sum.le(&limit) => ledger.own = own,
+            _ => return Err(bad("more is spoken for than was granted")),
         }
-        ledger.own = ledger.own.checked_add(&ledger.held())?;
         ledger.holds.clear();
         Ok(ledger)
     }

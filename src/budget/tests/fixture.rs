@@ -28,7 +28,10 @@ pub(super) fn tokens(amount: u64) -> Amounts {
 }
 
 pub(super) fn tokens_and_agents(amount: u64, agents: u64) -> Amounts {
-    tokens(amount).with(Dimension::AGENTS, agents).expect("an amount")
+    match agents {
+        0 => tokens(amount),
+        agents => tokens(amount).with(Dimension::AGENTS, agents).expect("an amount"),
+    }
 }
 
 /// The lineage of a root allotment by agent 0.

@@ -1,6 +1,7 @@
 mod algebra;
 mod cheats;
 mod fixture;
+mod ledger;
 mod quota;
 mod tariff;
 mod trees;
