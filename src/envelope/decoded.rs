@@ -265,29 +265,24 @@ impl<'a> Envelope<'a> {
     /// report is the history of its author's own ledger.
     fn check_budget_element(&self, index: usize) -> Result<(), Error> {
         let element = &self.elements[index];
-        match &element.body {
-            Body::Report(entries) => {
-                let author = self.author(element);
-                let fits = entries
-                    .iter()
-                    .zip(0..)
-                    .all(|(entry, seq)| entry.claims.holder == author && entry.claims.seq == seq);
-                let ends = entries
-                    .last()
-                    .is_some_and(|last| matches!(last.claims.event, Event::Report(_)));
-                if fits && ends { Ok(()) } else { Err(Error::ReportForm { element: index }) }
-            }
-            Body::Allotment(_) => Ok(()),
-            _ => match index.checked_sub(1).map(|before| &self.elements[before]) {
-                Some(before)
-                    if before.hop == element.hop && matches!(before.body, Body::Allotment(_)) =>
-                {
-                    let reason = "something of the same author follows it";
-                    Err(Error::AllotmentPlace { element: index - 1, reason })
-                }
-                _ => Ok(()),
-            },
+        if matches!(element.body, Body::Allotment(_)) {
+            return Ok(());
         }
+        if let Some(before) = index.checked_sub(1).map(|before| &self.elements[before])
+            && before.hop == element.hop
+            && matches!(before.body, Body::Allotment(_))
+        {
+            let reason = "something of the same author follows it";
+            return Err(Error::AllotmentPlace { element: index - 1, reason });
+        }
+        let Body::Report(entries) = &element.body else { return Ok(()) };
+        let (author, first) = (self.author(element), &entries[0].claims);
+        let fits = entries.iter().zip(0..).all(|(entry, seq)| {
+            let claims = &entry.claims;
+            claims.holder == author && claims.allotment == first.allotment && claims.seq == seq
+        });
+        let ends = entries.last().is_some_and(|last| matches!(last.claims.event, Event::Report(_)));
+        if fits && ends { Ok(()) } else { Err(Error::ReportForm { element: index }) }
     }
 
     /// A body is absent only if its author made it elidable and exactly one later-or-own hop lists it.

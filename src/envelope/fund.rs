@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::assemble::Assembler;
+use super::decoded::Envelope;
 use super::draft::Draft;
 use super::onward::Onward;
 use super::sent::Sent;
@@ -11,7 +12,7 @@ use crate::cbor::Encoder;
 use crate::context::Control;
 use crate::delegation::DelegationChain;
 use crate::identity::{AgentId, Identity};
-use crate::{Entropy, Error, Timestamp};
+use crate::{Entropy, Error, Limits, Timestamp};
 
 /// A budget that the sender itself pays for, as a trust anchor with a ceiling or as the holder of a chain that has one.
 #[derive(Clone, Debug)]
@@ -114,12 +115,15 @@ impl FundedDraft<'_> {
     /// # Errors
     ///
     /// As [`Draft::sign`] and [`Ledger::split`]; [`Error::WrongIdentity`] for a chain that does not end in the sender;
-    /// [`Error::AllotmentPlace`] for a holder who may not act next.
+    /// [`Error::AllotmentPlace`] for a holder who may not act next; [`Error::DeclaredBeyondAllotment`].
     pub fn sign(self, now: Timestamp, entropy: Entropy) -> Result<Prepared<Sent>, Error> {
         let Self { draft, mut fund } = self;
         let (identity, inputs) = (draft.signer(), encode(&fund));
         pay(&mut fund, |fund| {
-            draft.sign_with(now, entropy, &inputs, |assembler| assembler.pay(fund, identity, now))
+            let pay = |assembler: &mut Assembler<'_>| assembler.pay(fund, identity, now);
+            let sent = draft.sign_with(now, entropy, &inputs, pay)?;
+            check_places(sent.as_bytes())?;
+            Ok(sent)
         })
     }
 }
@@ -135,9 +139,19 @@ impl FundedOnward<'_> {
         let Self { onward, mut fund } = self;
         let (identity, inputs) = (onward.signer(), encode(&fund));
         pay(&mut fund, |fund| {
-            onward.sign_with(now, entropy, &inputs, |assembler| assembler.pay(fund, identity, now))
+            let pay = |assembler: &mut Assembler<'_>| assembler.pay(fund, identity, now);
+            let bytes = onward.sign_with(now, entropy, &inputs, pay)?;
+            check_places(&bytes)?;
+            Ok(bytes)
         })
     }
+}
+
+/// What a verifier would refuse for its place is not handed out: it would be spent and fund nothing.
+fn check_places(bytes: &[u8]) -> Result<(), Error> {
+    let mut envelope = Envelope::decode(bytes, &Limits::default())?;
+    envelope.check_element_chain()?;
+    envelope.check_allotments()
 }
 
 /// Runs what signs, and puts every ledger back if it fails.
@@ -177,9 +191,10 @@ fn encode(fund: &[Fund<'_>]) -> Vec<u8> {
                 out.uint(u64::from(allotment.purse));
             }
             Fund::Split { ledger, split, keep } => {
-                out.array(4).bytes(&ledger.to_bytes()).bytes(split.to.as_bytes());
+                out.array(5).bytes(&ledger.to_bytes()).bytes(split.to.as_bytes());
                 split.terms.encode(&mut out);
                 keep.encode(&mut out);
+                out.uint(u64::from(split.purse));
             }
         }
     }

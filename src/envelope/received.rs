@@ -140,7 +140,8 @@ impl<'a> Admitted<'a> {
     }
 
     /// Takes the purses that this envelope delivers to this agent: allotments for no request in particular, to split from.
-    /// They are handed out once.
+    /// They are handed out once; but a purse names no place, so the same one can come in another envelope. Open a ledger
+    /// only if none is kept under its [id](Funded::id): two would convict this agent of what its payer did.
     pub fn take_purses(&mut self) -> Vec<Funded> {
         self.take_allotments(true)
     }

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-use super::decoded::{Body, Envelope};
+use super::decoded::{Body, Envelope, RawElement};
 use super::hop::before_hop_0;
 use super::verified::{Attestation, Funding, Role, Verified, principal, principal_of};
 use crate::budget::DepthRule;
@@ -91,9 +91,10 @@ impl<'a> Envelope<'a> {
         R::check_addressee(&self, &verifier.agent)?;
         // V-340: not admitted before.
         let path = self.path();
-        if let Some(window) = aids.window {
-            window.seen(&self.replay_path(&path))?;
-        }
+        let after = match aids.window {
+            Some(window) => window.seen(&self.replay_path(&path))?.after(),
+            None => 0,
+        };
         // V-401: the element chain, up to the head of every hop.
         self.check_element_chain()?;
         // V-402, V-501: control data is what its record commits to, and of its author.
@@ -126,9 +127,10 @@ impl<'a> Envelope<'a> {
         }
         let principals = self.principals(origin, &attestations);
         // V-1013, V-1014, V-1016: allotments are made out for their place; what each is worth here.
-        let fundings = self.check_allotments(&judge)?;
+        self.check_allotments()?;
+        let fundings = self.fundings(&judge);
         if R::READS && verifier.funding == FundingPolicy::Required {
-            self.check_funding(&verifier.agent, &fundings)?;
+            self.check_funding(&verifier.agent, &fundings, after)?;
         }
         // V-410: hop 0's signature, alone.
         self.check_hop_0()?;
@@ -264,8 +266,7 @@ impl<'a> Envelope<'a> {
 
     /// An allotment is by the element's author, for an agent that may act next, and pays for this very place: a copy funds
     /// nothing anywhere else.
-    fn check_allotments(&self, judge: &Judge<'_>) -> Result<Vec<Funding>, Error> {
-        let mut fundings = Vec::new();
+    pub(super) fn check_allotments(&self) -> Result<(), Error> {
         for (index, element) in self.elements.iter().enumerate() {
             let Body::Allotment(lineage) = &element.body else { continue };
             let refuse = |reason| Error::AllotmentPlace { element: index, reason };
@@ -275,24 +276,45 @@ impl<'a> Envelope<'a> {
             if !self.hops[element.hop].next.contains(&lineage.holder()) {
                 return Err(refuse("its holder may not act next"));
             }
-            if lineage.request().is_some_and(|place| place != element.before) {
+            let Some(place) = lineage.request() else {
+                // A purse names no place, so that only this keeps it from being delivered twice at once.
+                let id = lineage.id();
+                let again = |other: &RawElement<'_>| matches!(&other.body, Body::Allotment(other) if other.id() == id);
+                if self.elements[..index].iter().any(again) {
+                    return Err(refuse("it is there already"));
+                }
+                continue;
+            };
+            if place != element.before {
                 return Err(refuse("it pays for another request"));
             }
             if let (0, Some(declared)) = (element.hop, &self.header.terms)
-                && lineage.request().is_some()
                 && let Err(wider) = lineage.terms.narrow(declared, DepthRule::AtMost)
             {
                 return Err(Error::DeclaredBeyondAllotment { element: index, wider });
             }
-            fundings.push(Funding { element: index, judged: lineage.judge(judge) });
         }
-        Ok(fundings)
+        Ok(())
     }
 
-    /// The reader's own policy: nothing is done for nothing.
-    fn check_funding(&self, agent: &AgentId, fundings: &[Funding]) -> Result<(), Error> {
+    /// Says what every allotment is worth here if its signatures hold.
+    fn fundings(&self, judge: &Judge<'_>) -> Vec<Funding> {
+        let judged = |(element, raw): (usize, &RawElement<'_>)| match &raw.body {
+            Body::Allotment(lineage) => Some(Funding { element, judged: lineage.judge(judge) }),
+            _ => None,
+        };
+        self.elements.iter().enumerate().filter_map(judged).collect()
+    }
+
+    /// The reader's own policy: nothing is done for nothing, and nothing more for what has paid before.
+    fn check_funding(
+        &self,
+        agent: &AgentId,
+        fundings: &[Funding],
+        after: usize,
+    ) -> Result<(), Error> {
         let mut reasons = Vec::new();
-        for funding in fundings {
+        for funding in fundings.iter().filter(|funding| funding.element >= after) {
             let Body::Allotment(lineage) = &self.elements[funding.element].body else { continue };
             if lineage.holder() == *agent && lineage.request().is_some() {
                 match funding.judged {
