@@ -255,3 +255,6 @@ impl Assembler<'_> {
         Ok(out.finish())
     }
 }
+
+#[cfg(test)]
+mod tests;
