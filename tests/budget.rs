@@ -659,7 +659,7 @@ fn work_under_way_is_held_and_given_back() {
     assert_eq!(ledger.free().get(Dimension::OUTPUT_TOKENS), None);
     assert_eq!(ledger.release(two), Ok(()));
     assert_eq!(ledger.commit(one, &tokens(5)), Ok(Amounts::new()));
-    assert_eq!((ledger.held(), ledger.free()), (Amounts::new(), amounts(95, 5)));
+    assert_eq!((ledger.held(), ledger.free()), (&Amounts::new(), amounts(95, 5)));
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub struct Ledger {
     pub(super) returned: Amounts,
     pub(super) overrun: Amounts,
     pub(super) holds: BTreeMap<u64, Amounts>,
+    /// The sum of the holds.
+    pub(super) held: Amounts,
     pub(super) next_hold: u64,
     pub(super) entries: Vec<Vec<u8>>,
     pub(super) last: Option<EntryId>,
@@ -174,6 +176,7 @@ impl Ledger {
             returned: Amounts::new(),
             overrun: Amounts::new(),
             holds: BTreeMap::new(),
+            held: Amounts::new(),
             next_hold: 0,
             entries: Vec::new(),
             last: None,
@@ -228,13 +231,13 @@ impl Ledger {
     }
 
     /// Returns what is held for work under way.
-    pub fn held(&self) -> Amounts {
-        sum(self.holds.values())
+    pub const fn held(&self) -> &Amounts {
+        &self.held
     }
 
     /// Returns what can still be used, held or granted.
     pub fn free(&self) -> Amounts {
-        let spoken_for = [&self.own, &self.outstanding(), &self.returned, &self.held()];
+        let spoken_for = [&self.own, &self.outstanding(), &self.returned, &self.held];
         let limit = self.terms.amounts().consumables();
         spoken_for.into_iter().fold(limit, |free, one| {
             free.checked_sub(one).expect("no operation takes more than is free")
@@ -282,9 +285,11 @@ impl Ledger {
         self.check_open()?;
         self.check_fits(amounts, &Amounts::new())?;
         let number = self.next_hold;
-        self.next_hold = number.checked_add(1).ok_or(Error::LedgerRefused {
+        let next = number.checked_add(1).ok_or(Error::LedgerRefused {
             reason: "there were more holds than there are numbers for",
         })?;
+        self.held = self.held.checked_add(amounts)?;
+        self.next_hold = next;
         self.holds.insert(number, amounts.consumables());
         Ok(Hold { ledger: self.id, number })
     }
@@ -297,9 +302,12 @@ impl Ledger {
     /// [`Error::LedgerRefused`] for a hold of another ledger, or one from before a restart, which counts as used already;
     /// [`Error::AmountOverflow`] if overruns add up to more than 2^64 − 1.
     pub fn commit(&mut self, hold: Hold, actual: &Amounts) -> Result<Amounts, Error> {
-        let available = self.free().checked_add(self.hold(&hold)?)?;
+        let held = self.hold(&hold)?;
+        let available = self.free().checked_add(held)?;
+        let left = self.held.checked_sub(held)?;
         let overrun = self.take(actual, &available)?;
         self.holds.remove(&hold.number);
+        self.held = left;
         Ok(overrun)
     }
 
@@ -320,7 +328,7 @@ impl Ledger {
     ///
     /// As [`Ledger::commit`].
     pub fn release(&mut self, hold: Hold) -> Result<(), Error> {
-        self.hold(&hold)?;
+        self.held = self.held.checked_sub(self.hold(&hold)?)?;
         self.holds.remove(&hold.number);
         Ok(())
     }
@@ -457,11 +465,12 @@ impl Ledger {
     ) -> Result<Prepared<Vec<u8>>, Error> {
         self.check_open()?;
         self.check_identity(identity)?;
-        let own = self.own.checked_add(&self.held())?;
+        let own = self.own.checked_add(&self.held)?;
         let returned = self.returned.checked_add(&self.free())?;
         // From here on nothing fails.
         (self.own, self.returned) = (own, returned);
         self.holds.clear();
+        self.held = Amounts::new();
         self.closed = true;
         self.report_entry(identity, true, basis, outcome);
         Ok(Prepared::new(self.history()))
@@ -623,13 +632,6 @@ impl fmt::Debug for Ledger {
             .field("entries", &self.entries.len())
             .finish_non_exhaustive()
     }
-}
-
-/// Adds up what a ledger has granted out of a bounded whole.
-fn sum<'a>(amounts: impl IntoIterator<Item = &'a Amounts>) -> Amounts {
-    amounts.into_iter().fold(Amounts::new(), |total, one| {
-        total.checked_add(one).expect("parts of one allotment add up to no more than it")
-    })
 }
 
 /// A report as found at the end of a verified history.

@@ -72,6 +72,7 @@ impl Ledger {
             overrun,
             next_hold,
             holds,
+            held: Amounts::new(),
             entries: Vec::new(),
             last: None,
             children: BTreeMap::new(),

@@ -209,13 +209,13 @@ fn holds_are_of_one_ledger_and_of_one_life() {
     let hold = ledger.reserve(&tokens(20)).expect("it is free");
     let released = ledger.reserve(&tokens(30)).expect("it is free");
     assert_eq!(ledger.release(released), Ok(()));
-    assert_eq!((ledger.held(), ledger.free()), (tokens(20), tokens(80)));
+    assert_eq!((ledger.held(), ledger.free()), (&tokens(20), tokens(80)));
     assert!(!ledger.quiescent());
     let reason = "the hold is not one of this ledger, or from before it was resumed";
     let refused = Error::LedgerRefused { reason };
     refuses(&mut ledger, &refused, |ledger| ledger.commit(strange, &tokens(5)));
     let mut resumed = Ledger::resume(&ledger.to_bytes()).expect("it was written");
-    assert_eq!((resumed.own(), resumed.held()), (&tokens(20), Amounts::new()));
+    assert_eq!((resumed.own(), resumed.held()), (&tokens(20), &Amounts::new()));
     let _fresh = resumed.reserve(&tokens(7)).expect("it is free");
     refuses(&mut resumed, &refused, |ledger| ledger.release(hold));
 }

@@ -130,7 +130,7 @@ impl Model {
         let outstanding = sub(&self.out, &self.back);
         assert_eq!(wide(parts.iter().chain([&outstanding])), wide([&self.limit]));
         assert_eq!(vector(ledger.own()), self.own);
-        assert_eq!(vector(&ledger.held()), self.held());
+        assert_eq!(vector(ledger.held()), self.held());
         assert_eq!(vector(ledger.granted()), self.out);
         assert_eq!(vector(ledger.credited()), self.back);
         assert_eq!(vector(ledger.returned()), self.returned);
