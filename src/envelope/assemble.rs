@@ -11,7 +11,7 @@ use crate::digest::{Digest, ElementId, HeaderDigest, Use, hash};
 use crate::entropy::Seed;
 use crate::identity::{AgentId, KeyPackage};
 use crate::limits::{NAME, is_printable};
-use crate::seal::{AudienceSecret, Place, seal, sealed_digest};
+use crate::seal::{AudienceSecret, Place, SecretBytes, seal, sealed_digest};
 
 /// What a builder was given, in order.
 #[derive(Clone, Debug)]
@@ -206,7 +206,7 @@ impl<'s> Assembler<'s> {
                     kind: kind.number(),
                     commit: commit.as_bytes(),
                 };
-                let body = seal(secret, &place, &zeroize::Zeroizing::new(body));
+                let body = seal(secret, &place, &SecretBytes::new(body));
                 let sealed = Some((index, sealed_digest(&body)));
                 (encode_record(kind, &commit, sealed, &refs, element.elidable), body)
             }

@@ -3,8 +3,6 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use zeroize::Zeroizing;
-
 use super::decoded::{Body, Envelope, RawElement};
 use super::verified::{Provenance, Reader, Verified, content_indices};
 use crate::Error;
@@ -16,7 +14,7 @@ use crate::digest::{AudienceId, HeaderDigest};
 use crate::identity::{AgentId, Identity};
 use crate::replay::Admission;
 use crate::scope::Resource;
-use crate::seal::{AudienceSecret, Place, SealedBody};
+use crate::seal::{AudienceSecret, Place, SealedBody, SecretBytes};
 
 /// A verified envelope that was admitted by a replay window: the only thing that opens, authorizes and is answered.
 pub struct Admitted<'a> {
@@ -556,7 +554,7 @@ pub struct Plaintext<'e> {
 #[derive(Clone)]
 enum Bytes<'e> {
     Borrowed(Plain<'e>),
-    Opened(Zeroizing<Vec<u8>>),
+    Opened(SecretBytes),
 }
 
 impl<'e> Plaintext<'e> {
@@ -565,7 +563,7 @@ impl<'e> Plaintext<'e> {
     }
 
     /// Takes decrypted bytes, if they have the form of a plain body.
-    fn opened(bytes: Zeroizing<Vec<u8>>) -> Option<Plaintext<'static>> {
+    fn opened(bytes: SecretBytes) -> Option<Plaintext<'static>> {
         let mut decoder = Decoder::new(&bytes);
         Plain::decode(&mut decoder).ok()?;
         decoder.finish().ok()?;

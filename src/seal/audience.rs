@@ -11,7 +11,7 @@ use super::cose::{
     recipient_structure, write_content_headers,
 };
 use super::hpke::{SealingSecret, WRAPPED_KEY_LEN, open_key, seal_key};
-use super::primitives::{Prk, TAG_LEN, aead_open, aead_seal};
+use super::primitives::{Prk, SecretBytes, TAG_LEN, aead_open, aead_seal};
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{AudienceId, HeaderDigest};
 use crate::entropy::Seed;
@@ -190,8 +190,8 @@ impl<'a> SealedAudience<'a> {
         let info = recipient_structure(wrap.protected, &extra_info(envelope, reader));
         let content_key = open_key(key, wrap.ek, &info, &[], wrap.wrapped)?;
         let aad = enc_structure("Encrypt", &external_aad(envelope, &self.id));
-        let secret = Zeroizing::new(aead_open(&content_key, self.iv, &aad, self.ciphertext)?);
-        let secret = Zeroizing::new(<[u8; SECRET]>::try_from(secret.as_slice()).ok()?);
+        let secret = SecretBytes::new(aead_open(&content_key, self.iv, &aad, self.ciphertext)?);
+        let secret = Zeroizing::new(<[u8; SECRET]>::try_from(&*secret).ok()?);
         let opened = AudienceSecret::new(secret, envelope);
         // The id commits to the secret, so that no two readers can be given different ones.
         bool::from(opened.id.as_bytes().ct_eq(self.id.as_bytes())).then_some(opened)

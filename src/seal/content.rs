@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::audience::AudienceSecret;
 use super::cose::{content_headers, enc_structure, write_content_headers};
-use super::primitives::{TAG_LEN, aead_open, aead_seal};
+use super::primitives::{SecretBytes, TAG_LEN, aead_open, aead_seal};
 use crate::Error;
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{Digest, Use, hash};
@@ -87,17 +87,14 @@ impl<'a> SealedBody<'a> {
     }
 
     /// Decrypts the plain body. Fails in one way only.
-    pub(crate) fn open(
-        &self,
-        secret: &AudienceSecret,
-        place: &Place<'_>,
-    ) -> Option<Zeroizing<Vec<u8>>> {
+    pub(crate) fn open(&self, secret: &AudienceSecret, place: &Place<'_>) -> Option<SecretBytes> {
         let info = place.encode();
         let (key, iv) = key_and_iv(secret, &info);
         if !bool::from(iv.ct_eq(self.iv)) {
             return None;
         }
-        aead_open(&key, &iv, &enc_structure("Encrypt0", &info), self.ciphertext).map(Zeroizing::new)
+        aead_open(&key, &iv, &enc_structure("Encrypt0", &info), self.ciphertext)
+            .map(SecretBytes::new)
     }
 }
 

@@ -15,3 +15,4 @@ mod tests;
 pub(crate) use audience::{AudienceSecret, SealedAudience};
 pub(crate) use content::{Place, SealedBody, digest as sealed_digest, seal};
 pub(crate) use hpke::SealingSecret;
+pub(crate) use primitives::SecretBytes;
