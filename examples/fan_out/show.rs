@@ -23,7 +23,7 @@ pub(crate) fn bar(indent: usize, name: &str, ledger: &Ledger, note: &str) -> Str
     let whole = tokens(ledger.terms().amounts()).max(1);
     let parts = [
         (tokens(ledger.own()), '█'),
-        (tokens(&ledger.held()), '▒'),
+        (tokens(ledger.held()), '▒'),
         (tokens(&ledger.outstanding()), '▚'),
         (tokens(ledger.returned()), '░'),
         (tokens(&ledger.free()), '·'),
