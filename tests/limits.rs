@@ -5,10 +5,10 @@ mod support;
 use std::time::Duration;
 
 use agent_envelope::{
-    AgentId, DelegationChain, Draft, Envelope, Error, Identity, KeyPackage, Kind, Limits, Narrow,
-    NewElement, Reference, SigningKey,
+    AgentId, Allotment, DelegationChain, Draft, Envelope, Error, Grant, Identity, KeyPackage, Kind,
+    Limits, Narrow, NewElement, Reference, SigningKey,
 };
-use support::{HOUR, NOW, World, entropy, package, read};
+use support::{HOUR, NOW, World, entropy, package, read, scope, terms};
 
 fn with(set: impl FnOnce(&mut Limits)) -> Limits {
     let mut limits = Limits::default();
@@ -141,6 +141,29 @@ fn chains_their_links_and_all_signatures() {
     assert_eq!(links(2).as_ref(), Ok(&two));
     let what = "links of a delegation chain";
     assert_eq!(links(1), Err(Error::LimitExceeded { what, limit: 1, found: 2 }));
+}
+
+#[test]
+fn allotments() {
+    let world = World::new();
+    let chain = {
+        let grant = Grant::new("alice", scope(&[(&["summarise"], "")])).budget(terms(10, 2));
+        world.issue(world.user.id(), grant, 40)
+    };
+    let allotment = || Allotment::new(world.worker.id(), terms(1, 0)).under(&chain);
+    let sent = Draft::new(&world.user)
+        .to(world.worker.id())
+        .authority(&chain)
+        .clear(Kind::User, "text/plain", &b"twice"[..])
+        .allot(allotment())
+        .allot(allotment())
+        .sign(NOW, entropy(41))
+        .expect("two allotments")
+        .persisted();
+    let bytes = sent.as_bytes();
+    assert_limit(&world, bytes, |limits| &mut limits.allotments, "allotments", 2);
+    // The chain by itself and under each allotment, and what each allotment says.
+    assert_limit(&world, bytes, |limits| &mut limits.signatures, "signatures", 5);
 }
 
 #[test]

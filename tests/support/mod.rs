@@ -6,12 +6,12 @@ pub(crate) mod cbor;
 
 use std::time::Duration;
 
-use agent_envelope::budget::{Amounts, Dimension, Terms};
+use agent_envelope::budget::{Amounts, Basis, Dimension, Ledger, Outcome, Split, Terms};
 use agent_envelope::{
-    Admitted, AgentId, DelegationChain, Draft, Entropy, Envelope, Grant, Identity, Inbox, Item,
-    KeyPackage, Kind, Limits, Narrow, NewElement, Observer, Permission, Reader, Reference,
-    Revocations, Scope, Sealed, Sent, SigningKey, Subjects, Timestamp, TrustAnchor, TrustAnchors,
-    Verified, Verifier,
+    Admitted, AgentId, Allotment, Budget, DelegationChain, Draft, Entropy, Envelope, Grant,
+    Identity, Inbox, Item, KeyPackage, Kind, Limits, Narrow, NewElement, Observer, Permission,
+    Reader, Reference, Revocations, Scope, Sealed, Sent, SigningKey, Subjects, Timestamp,
+    TrustAnchor, TrustAnchors, Verified, Verifier,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
@@ -41,6 +41,7 @@ pub(crate) fn scope(permissions: &[(&[&str], &str)]) -> Scope {
 pub(crate) fn terms(calls: u64, depth: u32) -> Terms {
     let amounts = Amounts::new()
         .with(Dimension::TOOL_CALLS, calls)
+        .and_then(|amounts| amounts.with(Dimension::AGENTS, calls))
         .and_then(|amounts| amounts.with_unit(Dimension::MONEY, 1_000 * calls, "USD:6"))
         .expect("amounts");
     Terms::new(amounts, later(1800), depth).with_wall(Duration::from_secs(30)).expect("a wall time")
@@ -158,6 +159,8 @@ pub(crate) fn corpus(world: &World) -> Vec<Case> {
         a_reply_on_a_laid_out_path(world),
         a_summary(world),
         a_branch(world),
+        a_split_allotment(world),
+        a_report(world),
     ]
 }
 
@@ -431,4 +434,72 @@ fn a_branch(world: &World) -> Case {
         .sign(NOW, entropy(201))
         .expect("a branch");
     Case::new("a branch", &sent, &world.auditor)
+}
+
+/// A request that its sender pays for under a chain, and the planner to whom it is made out.
+fn funded_request(world: &World, number: u64) -> (Sent, DelegationChain) {
+    let grant = Grant::new("alice", scope(&[(&["summarise"], "")])).budget(terms(10, 2));
+    let chain = world.issue(world.user.id(), grant, number);
+    let sent = Draft::new(&world.user)
+        .to([world.planner.id(), world.worker.id()])
+        .next(world.planner.id())
+        .declare(terms(9, 1))
+        .authority(&chain)
+        .clear(Kind::User, "text/plain", &b"plan and do"[..])
+        .allot(
+            Allotment::new(world.planner.id(), terms(9, 1))
+                .under(&chain)
+                .audited_by(world.auditor.id()),
+        )
+        .sign(NOW, entropy(number + 1))
+        .expect("an allotment within the chain's ceiling")
+        .persisted();
+    (sent, chain)
+}
+
+fn open_ledger(world: &World, admitted: &mut Admitted<'_>) -> Ledger {
+    let Budget::Funded(mut funded) = admitted.take_funding() else {
+        panic!("the envelope is funded")
+    };
+    let funded = funded.pop().expect("one allotment");
+    Ledger::open(funded, &world.planner, NOW).expect("made out to the planner")
+}
+
+fn a_split_allotment(world: &World) -> Case {
+    let (sent, _) = funded_request(world, 210);
+    let mut inbox = world.inbox(world.planner.id());
+    let mut admitted = inbox.receive(sent.as_bytes(), NOW).expect("the planner is next");
+    let mut ledger = open_ledger(world, &mut admitted);
+    let bytes = admitted
+        .onward(&world.planner)
+        .clear(Kind::ToolCall, "text/plain", &b"do"[..])
+        .next(world.worker.id())
+        .fund(&mut ledger, Split::new(world.worker.id(), terms(4, 0)), Amounts::new())
+        .sign(NOW, entropy(212))
+        .expect("a part of the allotment")
+        .persisted();
+    Case { name: "a split allotment", bytes, reader: world.worker.id() }
+}
+
+fn a_report(world: &World) -> Case {
+    let (sent, _) = funded_request(world, 220);
+    let mut inbox = world.inbox(world.planner.id());
+    let mut admitted = inbox.receive(sent.as_bytes(), NOW).expect("the planner is next");
+    let mut ledger = open_ledger(world, &mut admitted);
+    let two = Amounts::new().with(Dimension::TOOL_CALLS, 2).expect("two calls");
+    ledger.give_back(&world.planner, &two, Basis::Replayable).expect("there is more").persisted();
+    let history = ledger
+        .close(
+            &world.planner,
+            Basis::Attested(agent_envelope::Digest::from_bytes([7; 32])),
+            Outcome::Done,
+        )
+        .expect("it is open")
+        .persisted();
+    let sent = Draft::reply_to(&admitted, &world.planner)
+        .report(&history)
+        .clear(Kind::Assistant, "text/plain", &b"done"[..])
+        .sign(NOW, entropy(222))
+        .expect("a reply that reports");
+    Case::new("a report", &sent, &world.user)
 }
