@@ -287,6 +287,12 @@ impl Conversations {
         Ok(state)
     }
 
+    /// Returns the length of every line.
+    #[cfg(test)]
+    pub(crate) fn lines(&self) -> impl Iterator<Item = usize> {
+        self.known.values().flat_map(|known| known.lines.values().map(VecDeque::len))
+    }
+
     pub(crate) fn encode(&self, out: &mut Encoder) {
         out.array(5).text(STATE).count(self.capacity).count(self.history).uint(self.ticks);
         out.array(self.known.len());

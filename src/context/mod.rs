@@ -3,6 +3,8 @@
 mod conversations;
 mod kind;
 mod record;
+#[cfg(test)]
+mod tests;
 
 pub use conversations::{Conversations, Line, Missing, Stand, Standing};
 pub(crate) use conversations::{Entry, ascending, count, expect_label};
