@@ -163,6 +163,21 @@ fn what_is_forgotten_never_shows_as_in_order() {
 }
 
 #[test]
+fn what_comes_again_changes_neither_the_line_nor_its_room() {
+    let mut conversations = Conversations::new(4, 2);
+    let first = Turn::new(0, 0, 1);
+    let second = Turn::new(0, 0, 2).on(&first);
+    for turn in [first, second, first, first] {
+        assert_eq!(turn.advance(&mut conversations), Standing::Continues);
+    }
+    let line = conversations.line(&ConversationId([0; 32]), ContextId([9; 16]), &agent(0));
+    assert_eq!(line.expect("it has begun").stand(), second.after());
+    assert_eq!(conversations.lines().collect::<Vec<_>>(), [2]);
+    let third = Turn::new(0, 0, 3).on(&second);
+    assert_eq!(third.advance(&mut conversations), Standing::Continues);
+}
+
+#[test]
 fn without_room_nothing_is_remembered() {
     for mut conversations in [Conversations::new(0, 8), Conversations::new(8, 0)] {
         let before = conversations.clone();
