@@ -202,3 +202,6 @@ impl Sink for Head {
         self.length = end;
     }
 }
+
+#[cfg(test)]
+mod tests;

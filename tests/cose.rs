@@ -130,7 +130,7 @@ fn parts(envelope: &[u8]) -> Parts {
     let envelope = decode(envelope);
     let [version, header, elements, hops] = items(&envelope) else { panic!("four items") };
     assert_eq!(*version, text("agent-envelope/1"));
-    let digest = hash("envelope", &[header.clone()]);
+    let digest = hash("envelope", std::slice::from_ref(header));
     let from = key32(at(&decode(bytes(header)), 3).expect("a sender"));
     let mut parts = Parts { digest, hops: Vec::new(), elements: Vec::new() };
     let (mut prev, mut chain) = (digest, digest);
@@ -383,9 +383,11 @@ fn open_audience(parts: &Parts, body: &[u8], reader: u8) -> Option<([u8; 32], Ve
     .expect("the wrap for this reader");
     let external_aad = labelled("audience", &[bstr(&parts.digest), id.clone()]);
     let secret = read
-        .decrypt(&external_aad, |ciphertext, aad| {
-            open_aead(&key, &read.unprotected.iv, aad, ciphertext)
-        })
+        .decrypt_ciphertext(
+            &external_aad,
+            || (),
+            |ciphertext, aad| open_aead(&key, &read.unprotected.iv, aad, ciphertext),
+        )
         .expect("the secret of the audience");
     let known = expand::<32>(&secret, &labelled("audience-id", &[bstr(&parts.digest)]));
     assert_eq!(key32(id), known);
@@ -424,9 +426,13 @@ fn sealed_bodies_open_with_other_libraries() {
                 let read = CoseEncrypt0::from_slice(body).expect("a COSE_Encrypt0");
                 assert_eq!(read.unprotected.iv, derived[32..]);
                 let plain = read
-                    .decrypt(&place, |ciphertext, aad| {
-                        open_aead(&derived[..32], &derived[32..], aad, ciphertext)
-                    })
+                    .decrypt_ciphertext(
+                        &place,
+                        || (),
+                        |ciphertext, aad| {
+                            open_aead(&derived[..32], &derived[32..], aad, ciphertext)
+                        },
+                    )
                     .expect("the body");
                 let plain = decode(&plain);
                 let [salt, content_type, content] = items(&plain) else { panic!("three") };
