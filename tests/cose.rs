@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent_envelope::{DelegationChain, Item, Limits};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -173,6 +173,7 @@ fn hops_and_elements_are_those_that_others_compute() {
         assert_eq!(parts.hops, hops, "{}", case.name);
 
         let admitted = world.inbox(case.reader).receive(&case.bytes, NOW).expect(case.name);
+        let mut salts = BTreeSet::new();
         for item in admitted.elements() {
             let provenance = item.provenance();
             let element = &parts.elements[provenance.index()];
@@ -182,6 +183,7 @@ fn hops_and_elements_are_those_that_others_compute() {
             if let Item::Present(_) = item {
                 let body = decode(element.body.as_ref().expect("it is present"));
                 let [salt, content_type, content] = items(&body) else { panic!("three") };
+                assert!(salts.insert(bytes(salt).to_vec()), "two elements share a salt");
                 let author = bstr(&element.author);
                 let fields = [author, salt.clone(), content_type.clone(), content.clone()];
                 assert_eq!(bytes(&commit), hash("commit", &fields));
