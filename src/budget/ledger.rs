@@ -364,12 +364,9 @@ impl Ledger {
     ) -> Result<Vec<u8>, Error> {
         self.check_open()?;
         self.check_identity(identity)?;
-        let deadline = self.terms.deadline();
+        let deadline = self.terms.deadline().min(split.terms.deadline());
         if now >= deadline {
             return Err(Error::DeadlinePassed { deadline, now });
-        }
-        if now >= split.terms.deadline() {
-            return Err(Error::DeadlinePassed { deadline: split.terms.deadline(), now });
         }
         if split.to == self.holder {
             return Err(Error::LedgerRefused { reason: "a split is for somebody else" });

@@ -116,6 +116,15 @@ impl Story {
         self.told.last().expect("entries")
     }
 
+    /// A credit that an honest holder could write next.
+    fn honest_credit(&self) -> EntryClaims {
+        let Event::Credit { total, .. } = &self.told[SECOND_CREDIT].claims.event else {
+            panic!("entry 4 is a credit")
+        };
+        let now = returned_in(&self.more);
+        self.next_credit(0, self.more.id, tokens(now), now - tokens_in(total))
+    }
+
     /// What is left after the last entry, as an honest holder would count.
     fn free(&self) -> u64 {
         let end = &self.end().claims;
@@ -232,6 +241,26 @@ fn minus(one: &Amounts, other: &Amounts) -> Amounts {
 
 fn one_agent() -> Amounts {
     Amounts::new().with(Dimension::AGENTS, 1).expect("an amount")
+}
+
+#[test]
+fn a_credit_of_less_than_came_back_is_refused_above() {
+    let mut random = Random(0);
+    let story = Story::tell(&mut random);
+    let history = |credit: EntryClaims| {
+        let credit = write(credit, cheat());
+        let report = write(follow(&credit, Event::Report(story.report(false))), cheat());
+        encoded(&[story.told.clone(), vec![credit, report]].concat())
+    };
+    let mut grantor = story.grantor.clone();
+    let mut less = story.honest_credit();
+    less.back = minus(&less.back, &tokens(1));
+    let refused = grantor.credit(&agents()[1], &history(less)).map(|_| ());
+    let (entry, breach) = (8, Breach::FalseCredit);
+    assert_eq!(refused, Err(Error::HistoryBreach { entry, breach }));
+    // What it returns is credited already.
+    let taken = grantor.credit(&agents()[1], &history(story.honest_credit())).map(|_| ());
+    assert_eq!(taken, Ok(()));
 }
 
 /// What a cheat signed, and which statements show it.
@@ -379,8 +408,7 @@ fn cheats(story: &Story, random: &mut Random) -> Vec<(&'static str, Cheat)> {
     let credit = story.next_credit(0, story.more.id, tokens(total), 11);
     let shown = [&told[SECOND_CREDIT], end];
     add("a credit of more than its total grew", Cheat::beside(FalseCredit, shown, credit));
-    let honest = story.next_credit(0, story.more.id, tokens(total), 10);
-    let honest = write(honest, cheat());
+    let honest = write(story.honest_credit(), cheat());
     let another = EntryId([9; 32]);
     let event = Event::Credit { split: 0, report: another, total: tokens(total), last: false };
     let mut twice = follow(&honest, event);
@@ -565,9 +593,8 @@ fn check(story: &Story, cheat_: &Cheat, random: &mut Random, every_byte: bool) {
         history.extend(cheat_.signed.iter().cloned());
         let end = history.last().expect("entries");
         if !matches!(end.claims.event, Event::Report(_)) {
-            let mut report = story.report(true);
-            report.returned = story.returned();
-            let last = follow(end, Event::Report(report));
+            // Honest by itself, so that it is the cheat that is refused.
+            let last = follow(end, Event::Report(story.report(false)));
             history.push(write(last, cheat()));
         }
         let mut grantor = story.grantor.clone();
@@ -594,6 +621,12 @@ fn every_cheat_convicts_itself_and_nobody_else() {
         let honest: Vec<_> = story.told.iter().map(|one| one.bytes.clone()).collect();
         let honest = [honest, story.others.clone()].concat();
         assert_eq!(audited(&story, &honest, &mut random), []);
+        // A credit between two others is not shown: the total has grown by more than the last of them brought.
+        let credit = write(story.honest_credit(), cheat());
+        for earlier in [FIRST_CREDIT, SECOND_CREDIT] {
+            let shown = [&story.told[earlier], story.end(), &credit].map(|one| one.bytes.clone());
+            assert_eq!(audited(&story, &shown, &mut random), []);
+        }
         for (name, cheat_) in cheats(&story, &mut random) {
             let _case = Case(name, number);
             check(&story, &cheat_, &mut random, number == 0);

@@ -357,7 +357,14 @@ fn a_restart_from_an_older_backup_is_evidence_unless_abandoned() {
     let evidence = Evidence::between(told[0], now[0]).expect("both are signed").expect("a fork");
     assert_eq!((evidence.culprit(), evidence.breach()), (agents()[2].id(), Breach::Fork));
     assert_eq!(evidence.allotment(), one.id());
-    assert_eq!(Evidence::verify(evidence.as_bytes()), Ok(evidence));
+    assert_eq!(Evidence::verify(evidence.as_bytes()).as_ref(), Ok(&evidence));
+    // There is one way to write it.
+    let mut swapped = [told[0], now[0]];
+    if evidence_of(None, &swapped, None) == evidence.as_bytes() {
+        swapped.reverse();
+    }
+    assert_ne!(evidence_of(None, &swapped, None), evidence.as_bytes());
+    assert_eq!(Evidence::verify(&evidence_of(None, &swapped, None)), Err(Error::NoEvidence));
     // From the latest point there is none.
     let mut latest = Ledger::resume(&one.to_bytes()).expect("it was written");
     let last = latest.close(&agents()[2], Basis::Declared, Outcome::Done).expect("it was open");
@@ -389,13 +396,13 @@ fn forged_statements_accuse_nobody() {
         };
         let (grant, _) = claims.sign(agents()[forger].signing_key());
         assert_eq!(
-            Evidence::verify(&evidence(Some(&grant), &[entry], None)),
+            Evidence::verify(&evidence_of(Some(&grant), &[entry], None)),
             Err(Error::NoEvidence)
         );
     }
-    assert_eq!(Evidence::verify(&evidence(None, &[entry, entry], None)), Err(Error::NoEvidence));
+    assert_eq!(Evidence::verify(&evidence_of(None, &[entry, entry], None)), Err(Error::NoEvidence));
     let found = Err(Error::WrongCount { offset: 29, expected: 3, found: 4 });
-    assert_eq!(Evidence::verify(&evidence(None, &[entry; 4], None)), found);
+    assert_eq!(Evidence::verify(&evidence_of(None, &[entry; 4], None)), found);
     // A second entry under the first one's key, signed by somebody else.
     let mut forged =
         super::super::entry::SignedEntry::decode(&mut crate::cbor::Decoder::new(entry))
@@ -406,7 +413,7 @@ fn forged_statements_accuse_nobody() {
     let (forged, _) = forged.sign(agents()[9].signing_key());
     let refused = |entry| Error::EntrySignature { entry, signer: agents()[2].id() };
     assert_eq!(Evidence::between(entry, &forged), Err(refused(1)));
-    assert_eq!(Evidence::verify(&evidence(None, &[&forged, entry], None)), Err(refused(0)));
+    assert_eq!(Evidence::verify(&evidence_of(None, &[&forged, entry], None)), Err(refused(0)));
     let lineage = root(&agents()[1], &terms(tokens_and_agents(100, 9)), 0);
     assert_eq!(audit(&lineage, [entry, entry, &forged]), Err(refused(2)));
     let mut unpaid = lineage;
@@ -416,7 +423,7 @@ fn forged_statements_accuse_nobody() {
     assert_eq!(audit(&unpaid, [entry]), Err(unsigned));
 }
 
-fn evidence(grant: Option<&[u8]>, entries: &[&[u8]], report: Option<&[u8]>) -> Vec<u8> {
+fn evidence_of(grant: Option<&[u8]>, entries: &[&[u8]], report: Option<&[u8]>) -> Vec<u8> {
     let mut out = Encoder::new();
     out.array(4).text("agent-envelope/1/evidence");
     match grant {
