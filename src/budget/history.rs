@@ -103,8 +103,6 @@ impl<'a> History<'a> {
                 if !exact || !within || !reports.insert(*report) {
                     return Err(breach(Breach::FalseCredit));
                 }
-            } else if claims.back != *back {
-                return Err(breach(Breach::FalseCredit));
             }
             earlier = Some(entry);
         }

@@ -342,6 +342,9 @@ fn cheats(story: &Story, random: &mut Random) -> Vec<(&'static str, Cheat)> {
     let mut cheat_ = Cheat::beside(OverSplit, [end], later_on);
     cheat_.signed.insert(0, skipped);
     add("a split that is not counted, seen from afar", cheat_);
+    let mut large = story.next_split(tokens(tokens_in(&end.claims.out) + 1));
+    large.own = plus(&large.own, &one_agent());
+    add("a split of more than was ever granted", Cheat::alone(OverSplit, large));
     let mut half = story.next_counted_split(tokens(20));
     half.out = minus(&half.out, &tokens(1));
     add("a split that is counted in part", Cheat::beside(OverSplit, [end], half));
@@ -416,13 +419,15 @@ fn cheats(story: &Story, random: &mut Random) -> Vec<(&'static str, Cheat)> {
     let mut cheat_ = Cheat::beside(FalseCredit, [&honest], twice);
     cheat_.signed.insert(0, honest.clone());
     add("one total credited twice in a row", cheat_);
-    let grant = match &told[LAST_SPLIT].claims.event {
-        Event::Split { terms, .. } => tokens_in(terms.amounts()),
-        _ => panic!("entry 7 is a split"),
+    let Event::Split { terms, .. } = &told[0].claims.event else { panic!("entry 0 is a split") };
+    let Event::Credit { total: then, .. } = &told[SECOND_CREDIT].claims.event else {
+        panic!("entry 4 is a credit")
     };
-    let credit = story.next_credit(LAST_SPLIT, heard.id, tokens(grant + 1), 1);
-    add("a credit beyond its grant", Cheat::beside(FalseCredit, [&told[LAST_SPLIT]], credit));
-    let credit = story.next_credit(FIRST_CREDIT, heard.id, tokens(heard_total), 1);
+    let beyond = tokens_in(terms.amounts()) + 1;
+    let grown = beyond - tokens_in(then);
+    let credit = story.next_credit(0, EntryId([9; 32]), tokens(beyond), grown);
+    add("a credit beyond its grant", Cheat::beside(FalseCredit, [&told[0]], credit));
+    let credit = story.next_credit(FIRST_CREDIT, heard.id, tokens(heard_total), heard_total);
     add("a credit for no split", Cheat::beside(FalseCredit, [&told[FIRST_CREDIT]], credit));
     let credit = story.next_credit(told.len(), heard.id, tokens(heard_total), 1);
     add("a credit for itself", Cheat::alone(FalseCredit, credit));

@@ -410,6 +410,9 @@ fn forged_statements_accuse_nobody() {
             .claims
             .clone();
     forged.own = tokens(51);
+    let intruder = super::super::entry::EntryClaims { holder: agents()[9].id(), ..forged.clone() };
+    let (intruder, _) = intruder.sign(agents()[9].signing_key());
+    assert_eq!(Evidence::between(entry, &intruder), Ok(None), "no ledger has two writers");
     let (forged, _) = forged.sign(agents()[9].signing_key());
     let refused = |entry| Error::EntrySignature { entry, signer: agents()[2].id() };
     assert_eq!(Evidence::between(entry, &forged), Err(refused(1)));
@@ -421,6 +424,25 @@ fn forged_statements_accuse_nobody() {
     let signer = agents()[0].id();
     let unsigned = Error::AllotmentSignature { element: None, entry: 0, signer };
     assert_eq!(audit(&unpaid, [entry]), Err(unsigned));
+}
+
+#[test]
+fn what_is_returned_later_was_there_before() {
+    let lineage = root(&agents()[1], &terms(tokens_and_agents(100, 9)), 0);
+    let mut ledger = open(&lineage, &agents()[1], NOW);
+    let mut one = child(&mut ledger, 2, 60);
+    let all = one.close(&agents()[2], Basis::Declared, Outcome::Cancelled).expect("it was open");
+    let _ = ledger.credit(&agents()[1], &all.persisted()).expect("an honest report");
+    let given = ledger.give_back(&agents()[1], &tokens(100), Basis::Declared).expect("it is free");
+    let given = given.persisted();
+    let told = entries(&given).expect("a history");
+    let mut decoder = crate::cbor::Decoder::new(&lineage);
+    let above = Lineage::decode(&mut decoder, &crate::Limits::none(), None).expect("a lineage");
+    // The split of 60 and the return of 100 out of 100 stand in one honest ledger, in this order.
+    for shown in [[told[2], told[0]], [told[0], told[2]]] {
+        let made = evidence_of(Some(above.root.encoded), &shown, None);
+        assert_eq!(Evidence::verify(&made), Err(Error::NoEvidence));
+    }
 }
 
 fn evidence_of(grant: Option<&[u8]>, entries: &[&[u8]], report: Option<&[u8]>) -> Vec<u8> {
@@ -479,6 +501,14 @@ fn damaged_states_are_refused() {
     assert!(
         matches!(Ledger::resume(&doubled), Err(Error::BadState { reason: found, .. }) if found == reason)
     );
+    // Less than was signed for, as if the split had cost nothing.
+    let mut out = Encoder::new();
+    out.array(8).text("agent-envelope/1/state/ledger").bytes(&ledger.lineage);
+    out.uint(NOW.as_unix_seconds()).array(0).array(0).uint(1).array(0);
+    out.array(1).raw(&ledger.entries[0]);
+    let reason = "an entry is not of this ledger, or out of order";
+    let forgotten = Ledger::resume(&out.finish());
+    assert!(matches!(forgotten, Err(Error::BadState { reason: found, .. }) if found == reason));
     // No bit of what is stored makes it panic, and few changes are invisible.
     for at in 0..state.len() {
         for bit in 0..8 {
