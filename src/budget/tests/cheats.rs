@@ -640,3 +640,91 @@ fn every_cheat_convicts_itself_and_nobody_else() {
     }
     std::println!("{count} cheats");
 }
+
+/// Changes something, anything, in an entry.
+fn lie(claims: &mut EntryClaims, random: &mut Random) {
+    let amount = match random.below(6) {
+        0 => u64::MAX,
+        1 => 1 << 63,
+        2 => 1,
+        _ => random.up_to(200),
+    };
+    let amount = tokens(amount);
+    let change = |totals: &mut Amounts, random: &mut Random| {
+        let changed = match random.below(3) {
+            0 => Ok(amount.clone()),
+            1 => totals.checked_add(&amount),
+            _ => totals.checked_sub(&amount),
+        };
+        if let Ok(changed) = changed {
+            *totals = changed;
+        }
+    };
+    match random.below(6) {
+        0 => change(&mut claims.own, random),
+        1 => change(&mut claims.out, random),
+        2 => change(&mut claims.back, random),
+        3 => claims.seq = random.up_to(9),
+        _ => match &mut claims.event {
+            Event::Split { to, .. } => *to = random.pick(agents()).id(),
+            Event::Credit { split, .. } if random.one_in(2) => *split = random.up_to(9),
+            Event::Credit { total, last, .. } => {
+                change(total, random);
+                *last = random.one_in(2);
+            }
+            Event::Report(report) => {
+                change(&mut report.returned, random);
+                report.last = random.one_in(2);
+            }
+        },
+    }
+}
+
+#[test]
+fn whatever_those_below_say_an_honest_ledger_keeps_every_unit() {
+    let (mut taken, mut refused) = (0, 0);
+    for number in 0..trees(10_000) / 200 {
+        let mut random = Random(number);
+        let story = Story::tell(&mut random);
+        for _ in 0..20 {
+            let _case = Case("story", number);
+            // A liar who keeps its chain in order, and an ending that a grantor would like.
+            let mut history: Vec<Written> = Vec::new();
+            let liar_tells = 1 + random.below(2);
+            let lies: Vec<_> =
+                (0..liar_tells).map(|_| random.below(story.told.len() + 1)).collect();
+            let mut end = story.report(random.one_in(2));
+            if end.last {
+                end.returned = plus(&end.returned, &rest(&story));
+            }
+            let ending = story.next(Event::Report(end));
+            let claims = story.told.iter().map(|one| &one.claims).chain([&ending]);
+            for (index, claims) in claims.enumerate() {
+                let mut claims = claims.clone();
+                claims.prev = history.last().map(|last| last.id);
+                if lies.contains(&index) {
+                    lie(&mut claims, &mut random);
+                }
+                history.push(write(claims, cheat()));
+            }
+            let mut grantor = story.grantor.clone();
+            let before = (grantor.to_bytes(), grantor.free(), tokens_in(grantor.credited()));
+            match grantor.credit(&agents()[1], &encoded(&history)) {
+                Ok(credited) => taken += usize::from(credited.is_some()),
+                Err(_) => {
+                    assert_eq!(grantor.to_bytes(), before.0);
+                    refused += 1;
+                }
+            }
+            let child = grantor.children().next().expect("the liar").1;
+            assert!(child.returned().le(&child.terms().amounts().consumables()));
+            let grown = tokens_in(grantor.credited()) - before.2;
+            assert_eq!(grantor.free().checked_sub(&before.1).map(|new| tokens_in(&new)), Ok(grown));
+            // Whoever is accused, it is not the one who believed.
+            let shown = read(&grantor.entries()).into_iter().chain(history);
+            let shown: Vec<_> = shown.map(|one| one.bytes).chain(story.others.clone()).collect();
+            audited(&story, &shown, &mut random);
+        }
+    }
+    assert!(taken > 0 && refused > taken, "{taken} taken, {refused} refused");
+}
