@@ -189,6 +189,14 @@ impl Node {
     }
 }
 
+/// How a tree grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Small,
+    Deep,
+    Wide,
+}
+
 struct Tree {
     random: Random,
     lineage: Vec<u8>,
@@ -196,6 +204,7 @@ struct Tree {
     now: Timestamp,
     /// Amounts at the edges of the numbers.
     extreme: bool,
+    shape: Shape,
     most: usize,
 }
 
@@ -213,10 +222,13 @@ struct Tally {
 }
 
 impl Tree {
-    fn plant(number: u64, most: usize, deep: bool) -> Self {
+    fn plant(number: u64, most: usize, shape: Shape) -> Self {
         let mut random = Random(number);
-        let extreme = random.one_in(4);
-        let (small, agents_left) = if deep { (100_000, 300) } else { (1000, 4 + random.up_to(12)) };
+        let extreme = shape == Shape::Small && random.one_in(4);
+        let (small, agents_left) = match shape {
+            Shape::Small => (1000, 4 + random.up_to(12)),
+            Shape::Deep | Shape::Wide => (1 << 40, 1000),
+        };
         let limit: Vector = core::array::from_fn(|kind| match (extreme, kind) {
             (true, AGENTS) => *random.pick(&[0, 3, 9, u64::MAX]),
             (true, _) => *random.pick(&[0, 1, 1 << 63, u64::MAX]),
@@ -224,21 +236,23 @@ impl Tree {
             (false, _) => random.up_to(small),
         });
         let mut whole = amounts(&limit);
-        if random.one_in(3) {
+        if shape == Shape::Small && random.one_in(3) {
             whole = put(whole, Dimension::CONCURRENCY, None, 1 + random.up_to(2));
         }
         if random.one_in(4) {
             whole = put(whole, Dimension::MEMORY, None, 100);
         }
-        let depth = if deep { 14 } else { u32::try_from(random.up_to(4)).expect("small") };
-        let time = if deep { 10_000 } else { 60 };
+        let deepest = u32::try_from(random.up_to(4)).expect("small");
+        let depth =
+            if shape == Shape::Deep { 14 } else { deepest + u32::from(shape == Shape::Wide) };
+        let time = if shape == Shape::Small { 60 } else { 10_000 };
         let mut terms = Terms::new(whole, later(time + random.up_to(100)), depth);
-        if random.one_in(3) {
+        if shape == Shape::Small && random.one_in(3) {
             terms = terms.with_wall(Duration::from_secs(50)).expect("a wall time");
         }
         let lineage = root(&agents()[1], &terms, number);
         let ledger = open(&lineage, &agents()[1], NOW);
-        let mut tree = Self { random, lineage, nodes: Vec::new(), now: NOW, extreme, most };
+        let mut tree = Self { random, lineage, nodes: Vec::new(), now: NOW, extreme, shape, most };
         tree.add(ledger, 1, None, 0);
         tree
     }
@@ -268,6 +282,12 @@ impl Tree {
 
     /// What work takes: seldom any of `agents`, which splits need.
     fn use_of(&mut self, whole: &Vector) -> Vector {
+        if self.shape != Shape::Small {
+            return core::array::from_fn(|kind| match kind {
+                AGENTS => 0,
+                kind => self.random.up_to(whole[kind] / 64),
+            });
+        }
         let mut used = self.some_of(whole);
         if !self.random.one_in(8) {
             used[AGENTS] = 0;
@@ -288,7 +308,9 @@ impl Tree {
             6..=9 => self.split(at, tally),
             10..=12 => self.credit(at, tally),
             13 => self.give_back(at),
-            14 if self.random.one_in(if at == 0 { 40 } else { 2 }) => self.close(at),
+            14 if self.random.one_in(if self.shape == Shape::Small && at > 0 { 2 } else { 40 }) => {
+                self.close(at)
+            }
             15 if self.random.one_in(3) => {
                 self.nodes[at].crash();
                 tally.crashes += 1;
@@ -394,10 +416,12 @@ impl Tree {
     fn split(&mut self, at: usize, tally: &mut Tally) -> bool {
         let free = self.nodes[at].model.free();
         let mut part = self.some_of(&free);
-        if self.random.one_in(2) {
+        part[AGENTS] = match self.shape {
+            Shape::Small if self.random.one_in(2) => part[AGENTS],
+            Shape::Wide => free[AGENTS] / 16,
             // As far down as it goes.
-            part[AGENTS] = free[AGENTS].saturating_sub(1);
-        }
+            _ => free[AGENTS].saturating_sub(1 + self.random.up_to(4)),
+        };
         let keep = if self.random.one_in(4) { self.use_of(&free) } else { NOTHING };
         let (random, node) = (&mut self.random, &self.nodes[at]);
         let model = &node.model;
@@ -715,9 +739,9 @@ fn count(ledger: &Ledger) -> u64 {
     u64::try_from(ledger.entries.len()).expect("few")
 }
 
-fn grow(number: u64, most: usize, steps: usize, deep: bool, tally: &mut Tally) {
+fn grow(number: u64, most: usize, steps: usize, shape: Shape, tally: &mut Tally) {
     let _case = Case("tree", number);
-    let mut tree = Tree::plant(number, most, deep);
+    let mut tree = Tree::plant(number, most, shape);
     for _ in 0..steps {
         tree.step(tally);
     }
@@ -729,7 +753,7 @@ fn many_small_trees_keep_every_unit() {
     let mut tally = Tally::default();
     for number in 0..trees(10_000) {
         let most = 2 + usize::try_from(number % 7).expect("small");
-        grow(number, most, 4 * most, false, &mut tally);
+        grow(number, most, 4 * most, Shape::Small, &mut tally);
     }
     // A generator that stopped trying something would pass in silence.
     assert!(tally.splits > tally.trees && tally.credits > tally.trees / 8, "{tally:?}");
@@ -741,7 +765,9 @@ fn many_small_trees_keep_every_unit() {
 fn deep_and_wide_trees_keep_every_unit() {
     let mut tally = Tally::default();
     for number in 0..trees(10_000) / 500 {
-        grow(1 << 32 | number, 60, 600, number % 2 == 0, &mut tally);
+        let shape = if number % 2 == 0 { Shape::Deep } else { Shape::Wide };
+        grow(1 << 32 | number, 60, 600, shape, &mut tally);
     }
+    assert!(tally.splits > 10 * tally.trees && tally.deepest > 8, "{tally:?}");
     std::println!("{tally:?}");
 }
