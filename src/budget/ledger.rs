@@ -300,7 +300,8 @@ impl Ledger {
     /// # Errors
     ///
     /// [`Error::LedgerRefused`] for a hold of another ledger, or one from before a restart, which counts as used already;
-    /// [`Error::AmountOverflow`] if overruns add up to more than 2^64 − 1.
+    /// [`Error::AmountOverflow`] if overruns add up to more than 2^64 − 1, and [`Error::AmountRefused`] if they are of more
+    /// than 32 dimensions, in which case what was held stays held, and counts as used when the ledger is closed.
     pub fn commit(&mut self, hold: Hold, actual: &Amounts) -> Result<Amounts, Error> {
         let held = self.hold(&hold)?;
         let available = self.free().checked_add(held)?;
