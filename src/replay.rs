@@ -178,12 +178,12 @@ impl ReplayWindow {
         clock: &Clock,
     ) -> Result<Admission, Error> {
         let admission = self.seen(path)?;
+        let past = self.past.max(clock.earliest());
         match self.envelopes.get_mut(&path.envelope) {
             Some(known) => known.add(path.hops)?,
             None => {
                 let (principal, others) =
                     principals.split_first().expect("an envelope counts for somebody");
-                let past = self.past.max(clock.earliest());
                 others.iter().try_for_each(|other| self.check_floor(other, path.created, past))?;
                 let mut remembered = Remembered {
                     principal: *principal,
@@ -192,11 +192,11 @@ impl ReplayWindow {
                     hops: Vec::with_capacity(path.hops.len()),
                 };
                 remembered.add(path.hops)?;
-                self.make_room(principal, path.created, clock)?;
+                self.make_room(principal, path.created, past)?;
                 self.insert(path.envelope, remembered);
             }
         }
-        self.past = self.past.max(clock.earliest());
+        self.past = past;
         Ok(admission)
     }
 
@@ -250,9 +250,8 @@ impl ReplayWindow {
         &mut self,
         principal: &Digest,
         created: Timestamp,
-        clock: &Clock,
+        past: Timestamp,
     ) -> Result<(), Error> {
-        let past = self.past.max(clock.earliest());
         self.check_floor(principal, created, past)?;
         self.past = past;
         self.forget_expired();

@@ -10,6 +10,7 @@ use crate::Error;
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::AllotmentId;
 use crate::identity::AgentId;
+use crate::limits::within;
 use crate::signature::verify_batch;
 
 /// Splits the history of a ledger into its entries, each an encoded statement, as [`audit`](super::audit) and
@@ -34,16 +35,23 @@ pub(super) struct History<'a> {
 /// The fewest bytes of an entry: its signature and three ids.
 const ENTRY: usize = 160;
 
+/// Reads a history of at most `limit` entries, each of which costs a signature.
+pub(crate) fn read<'a>(
+    decoder: &mut Decoder<'a>,
+    limit: usize,
+) -> Result<Vec<SignedEntry<'a>>, Error> {
+    let offset = decoder.offset();
+    let count = within(limit, decoder.items(ENTRY)?, "signatures")?;
+    if count == 0 {
+        return Err(Error::Empty { offset, what: "ledger history" });
+    }
+    (0..count).map(|_| SignedEntry::decode(decoder)).collect()
+}
+
 impl<'a> History<'a> {
     pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut decoder = Decoder::new(bytes);
-        let offset = decoder.offset();
-        let count = decoder.items(ENTRY)?;
-        if count == 0 {
-            return Err(Error::Empty { offset, what: "ledger history" });
-        }
-        let entries =
-            (0..count).map(|_| SignedEntry::decode(&mut decoder)).collect::<Result<_, _>>()?;
+        let entries = read(&mut decoder, usize::MAX)?;
         decoder.finish()?;
         Ok(Self { entries })
     }

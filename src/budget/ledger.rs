@@ -159,10 +159,7 @@ impl Ledger {
     ///
     /// [`Error::WrongIdentity`] if it is made out to somebody else.
     pub fn open(funded: Funded, identity: &Identity, now: Timestamp) -> Result<Self, Error> {
-        let (expected, found) = (funded.holder, identity.id());
-        if expected != found {
-            return Err(Error::WrongIdentity { expected, found });
-        }
+        identity.id().must_be(funded.holder)?;
         Ok(Self {
             lineage: funded.lineage,
             holder: funded.holder,
@@ -614,8 +611,7 @@ impl Ledger {
     }
 
     fn check_identity(&self, identity: &Identity) -> Result<(), Error> {
-        let (expected, found) = (self.holder, identity.id());
-        if expected == found { Ok(()) } else { Err(Error::WrongIdentity { expected, found }) }
+        identity.id().must_be(self.holder)
     }
 }
 

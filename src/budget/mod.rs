@@ -25,6 +25,7 @@ pub use entry::{Basis, Breach, Outcome};
 pub(crate) use entry::{Event, RootClaims, SignedEntry};
 pub use evidence::{Account, Audit, Evidence, audit};
 pub use history::entries;
+pub(crate) use history::read as read_history;
 pub use ledger::{Abandoned, Child, Hold, Ledger, Prepared, Split};
 pub(crate) use lineage::Lineage;
 pub use lineage::{Funded, Unfunded, splits};

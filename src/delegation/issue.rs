@@ -204,9 +204,7 @@ impl DelegationChain {
         now: Timestamp,
         entropy: Entropy,
     ) -> Result<Self, Error> {
-        if root.id() != anchor.key {
-            return Err(Error::WrongIdentity { expected: anchor.key, found: root.id() });
-        }
+        root.id().must_be(anchor.key)?;
         check_name(&grant.subject)?;
         let rest = Narrow { scope: Some(grant.scope), depth: Some(grant.depth), ..grant.rest };
         let expires = now.saturating_add(grant.lifetime);
@@ -236,9 +234,7 @@ impl DelegationChain {
         now: Timestamp,
         entropy: Entropy,
     ) -> Result<Self, Error> {
-        if holder.id() != self.holder {
-            return Err(Error::WrongIdentity { expected: self.holder, found: holder.id() });
-        }
+        holder.id().must_be(self.holder)?;
         let chain = self.chain()?;
         let effective = chain.effective(None)?;
         let not_before = now.max(effective.not_before);

@@ -123,18 +123,12 @@ impl<'s> Assembler<'s> {
         match part {
             Part::Content(element) => self.content(element),
             Part::Authority(chain) => {
-                if chain.holder() != self.author {
-                    let (expected, found) = (chain.holder(), self.author);
-                    return Err(Error::WrongIdentity { expected, found });
-                }
+                self.author.must_be(chain.holder())?;
                 self.control(Control::Authority, chain.as_bytes());
                 Ok(())
             }
             Part::KeyPackage(package) => {
-                if package.agent() != self.author {
-                    let (expected, found) = (package.agent(), self.author);
-                    return Err(Error::WrongIdentity { expected, found });
-                }
+                self.author.must_be(package.agent())?;
                 self.control(Control::KeyPackage, package.as_bytes());
                 Ok(())
             }

@@ -1,4 +1,5 @@
-//! An envelope as received: its form, its counts and its structure are checked, nothing is hashed or verified. SPEC §9.2.
+//! An envelope as received: its form, its counts and its structure are checked; of hashes there are only the ids of header,
+//! hops and statements, and nothing is verified. SPEC §9.2.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -6,7 +7,7 @@ use core::fmt;
 
 use super::header::{self, Header};
 use super::hop::{RawHop, before_hop_0, hop_count};
-use crate::budget::{Event, Lineage, SignedEntry};
+use crate::budget::{Event, Lineage, SignedEntry, read_history};
 use crate::cbor::{Decoder, MAX_UINT};
 use crate::context::{AnyKind, Control, ElementChain, Plain, Record};
 use crate::delegation::Chain;
@@ -428,19 +429,6 @@ fn elements<'a>(
     Ok(elements)
 }
 
-/// Reads the history of a ledger: all of it, each entry counted as a signature.
-fn report<'a>(decoder: &mut Decoder<'a>, limits: &Limits) -> Result<Vec<SignedEntry<'a>>, Error> {
-    let offset = decoder.offset();
-    let count = within(limits.signatures, decoder.items(ENTRY)?, "signatures")?;
-    if count == 0 {
-        return Err(Error::Empty { offset, what: "ledger history" });
-    }
-    (0..count).map(|_| SignedEntry::decode(decoder)).collect()
-}
-
-/// The fewest bytes of a ledger entry: its signature and three ids.
-const ENTRY: usize = 160;
-
 impl<'a> Body<'a> {
     pub(crate) fn decode(
         decoder: &mut Decoder<'a>,
@@ -465,7 +453,9 @@ impl<'a> Body<'a> {
             AnyKind::Control(Control::Allotment) => {
                 Self::Allotment(Box::new(Lineage::decode(decoder, limits, Some(index))?))
             }
-            AnyKind::Control(Control::Report) => Self::Report(report(decoder, limits)?),
+            AnyKind::Control(Control::Report) => {
+                Self::Report(read_history(decoder, limits.signatures)?)
+            }
         })
     }
 }

@@ -6,13 +6,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::VERSION;
 use super::assemble::{Assembler, Part, inputs};
 use super::element::NewElement;
 use super::header::{self, HeaderFields, InReplyTo};
 use super::hop::{HopFields, before_hop_0};
 use super::received::Admitted;
 use super::sent::Sent;
-use super::{Envelope, VERSION};
 use crate::budget::Terms;
 use crate::cbor::Encoder;
 use crate::context::{ElementChain, Kind, Line, Stand};
@@ -107,10 +107,7 @@ impl<'d> Draft<'d> {
     pub fn following(sent: &Sent, from: &'d Identity) -> Self {
         let mut draft = Self::in_conversation(from, &sent.line());
         draft.in_reply_to = Some(InReplyTo { origin: sent.origin(), tip: None });
-        let (expected, found) = (sent.entry().from, from.id());
-        if expected != found {
-            draft.fault = Some(Error::WrongIdentity { expected, found });
-        }
+        draft.fault = from.id().must_be(sent.entry().from).err().or(draft.fault);
         draft
     }
 
@@ -333,8 +330,7 @@ impl<'d> Draft<'d> {
         bytes.array(assembler.next).raw(&elements).array(1).raw(&hop);
         let bytes = bytes.finish();
         // What a verifier would refuse for its form is not handed out.
-        Envelope::decode(&bytes, &limits)?;
-        Sent::from_bytes(bytes)
+        Sent::read(bytes, &limits)
     }
 }
 

@@ -229,11 +229,8 @@ impl Assembler<'_> {
         identity: &Identity,
         place: [u8; 32],
     ) -> Result<Vec<u8>, Error> {
-        if let Some(chain) = allotment.authority
-            && chain.holder() != identity.id()
-        {
-            let (expected, found) = (chain.holder(), identity.id());
-            return Err(Error::WrongIdentity { expected, found });
+        if let Some(chain) = allotment.authority {
+            identity.id().must_be(chain.holder())?;
         }
         let root = RootClaims {
             payer: identity.id(),

@@ -210,10 +210,7 @@ impl<'v> Onward<'v> {
     }
 
     fn check(&self, now: Timestamp) -> Result<(), Error> {
-        let (expected, found) = (self.expected, self.signer.id());
-        if expected != found {
-            return Err(Error::WrongIdentity { expected, found });
-        }
+        self.signer.id().must_be(self.expected)?;
         if self.next.is_empty() {
             return Err(Error::IncompleteDraft { reason: "the hop names nobody as next" });
         }

@@ -245,7 +245,7 @@ impl<'e> ChainClaim<'e> {
 
     /// Returns whom the chain would represent.
     pub fn subject(&self) -> &'e str {
-        self.chain.links[0].claims.root.map_or("", |root| root.subject)
+        self.chain.subject()
     }
 
     /// Goes through the links from the root's on.

@@ -60,8 +60,12 @@ impl<'a> Admitted<'a> {
     }
 
     fn item(&self, index: usize) -> Item<'_> {
+        self.item_with(index, &self.verified.envelope.elements[index].body)
+    }
+
+    fn item_with<'e>(&'e self, index: usize, body: &Body<'e>) -> Item<'e> {
         let element = Element { of: self, index };
-        match &self.verified.envelope.elements[index].body {
+        match body {
             Body::Clear(plain) => {
                 Item::Present(Present { element, plain: Plaintext::borrowed(*plain) })
             }
@@ -81,14 +85,8 @@ impl<'a> Admitted<'a> {
         if absent.element.of.verified.envelope.digest != self.verified.envelope.digest {
             return Err(Error::Configuration { reason: "the element is not one of this envelope" });
         }
-        let element = Element { of: self, index };
-        match self.verified.envelope.absent_body(index, body)? {
-            Body::Clear(plain) => {
-                Ok(Item::Present(Present { element, plain: Plaintext::borrowed(plain) }))
-            }
-            Body::Sealed(body) => Ok(Item::Sealed(Sealed { element, body })),
-            _ => Ok(Item::Absent(Absent { element })),
-        }
+        let body = self.verified.envelope.absent_body(index, body)?;
+        Ok(self.item_with(index, &body))
     }
 
     /// Takes `identity`'s keys to what is sealed here. One opener opens any number of elements at the cost of one key
@@ -98,10 +96,7 @@ impl<'a> Admitted<'a> {
     ///
     /// [`Error::WrongIdentity`] if this envelope was verified for another agent.
     pub fn opener<'o>(&'o self, identity: &'o Identity) -> Result<Opener<'o>, Error> {
-        let (expected, found) = (self.verified.agent, identity.id());
-        if expected != found {
-            return Err(Error::WrongIdentity { expected, found });
-        }
+        identity.id().must_be(self.verified.agent)?;
         Ok(Opener { of: self, identity, audiences: Vec::new() })
     }
 

@@ -34,8 +34,11 @@ impl Sent {
     ///
     /// As [`Envelope::decode`], without limits.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
-        let limits = Limits::none();
-        let envelope = Envelope::decode(&bytes, &limits)?;
+        Self::read(bytes, &Limits::none())
+    }
+
+    pub(super) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Self, Error> {
+        let envelope = Envelope::decode(&bytes, limits)?;
         let header = envelope.header();
         let sent = Self {
             digest: envelope.digest(),

@@ -55,6 +55,11 @@ impl AgentId {
         Err(Error::InvalidAgentId { offset, reason })
     }
 
+    /// Refuses an agent that acts where another must.
+    pub(crate) fn must_be(self, expected: Self) -> Result<(), Error> {
+        if self == expected { Ok(()) } else { Err(Error::WrongIdentity { expected, found: self }) }
+    }
+
     /// Returns the public key.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -95,10 +95,7 @@ impl Settled {
         now: Timestamp,
     ) -> Result<Draft<'d>, Error> {
         self.check_unused()?;
-        let (expected, found) = (self.asker, from.id());
-        if expected != found {
-            return Err(Error::WrongIdentity { expected, found });
-        }
+        from.id().must_be(self.asker)?;
         if accept.origin() != self.accept {
             return Err(Error::ReplyToAnother { answers: accept.origin() });
         }

@@ -190,10 +190,7 @@ impl Transcript {
     ) -> Result<&Message, Error> {
         let verified = received.verified();
         let header = verified.header();
-        let (expected, found) = (self.me, me.id());
-        if expected != found {
-            return Err(Error::WrongIdentity { expected, found });
-        }
+        me.id().must_be(self.me)?;
         let (expected, from) = (self.other, header.from());
         if expected != from {
             return Err(Error::NegotiationStranger { expected, from });
@@ -250,10 +247,7 @@ impl Transcript {
         let limits = Limits::none();
         let envelope = Envelope::decode(sent.as_bytes(), &limits)?;
         let header = envelope.header();
-        let (expected, found) = (self.me, header.from());
-        if expected != found {
-            return Err(Error::WrongIdentity { expected, found });
-        }
+        header.from().must_be(self.me)?;
         if !header.to().contains(&self.other) {
             return Err(Error::NotARecipient { agent: self.other });
         }
@@ -263,7 +257,7 @@ impl Transcript {
             found => return Err(Error::NegotiationMessages { found }),
         }
         let carrier = Carrier {
-            from: found,
+            from: header.from(),
             conversation: sent.conversation(),
             answers: header.in_reply_to().map(|reply| reply.origin()),
             origin: sent.origin(),
