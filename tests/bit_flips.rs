@@ -1,6 +1,6 @@
 //! Whatever is done to the bytes of an envelope, a chain or a key package, it is refused.
 
-mod support;
+use crate::support;
 
 use agent_envelope::{
     DelegationChain, Envelope, Error, KeyPackage, Limits, Narrow, Seen, Verifier,

@@ -1,6 +1,6 @@
 //! What hostile bytes may cost: heap in proportion to the input, and next to no stack.
 
-mod support;
+use crate::support;
 
 use agent_envelope::{
     Conversations, DelegationChain, Draft, Envelope, Error, Grant, Identity, Inbox, KeyPackage,

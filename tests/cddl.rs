@@ -1,7 +1,7 @@
 //! The CDDL beside the specification describes what this crate writes, and not much else.
 
-mod adversary;
-mod support;
+use crate::adversary;
+use crate::support;
 
 use adversary::cbor::{Item, array, bytes, text, uint};
 use adversary::forge::{self, Element, Forgery};

@@ -1,7 +1,7 @@
 //! What the envelope is made of, read by others: every statement by coset and ed25519-dalek, every claims set as a CWT, and
 //! every sealed body opened with hpke and coset, from the bytes alone and with nothing of this crate.
 
-mod support;
+use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
 

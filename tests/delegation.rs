@@ -1,6 +1,6 @@
 //! Delegation chains by honest grantors and by others: which link goes too far, and what a chain is worth.
 
-mod adversary;
+use crate::adversary;
 
 use std::time::Duration;
 

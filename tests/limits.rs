@@ -1,6 +1,6 @@
 //! Each limit admits what it states and refuses one more.
 
-mod support;
+use crate::support;
 
 use std::time::Duration;
 

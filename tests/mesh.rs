@@ -1,6 +1,6 @@
 //! Peers that nobody vouches for, floods, and bytes made to hurt: refused early, cheaply and by name.
 
-mod adversary;
+use crate::adversary;
 
 use std::time::Duration;
 

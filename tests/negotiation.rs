@@ -1,6 +1,6 @@
 //! Negotiations in real envelopes: settled, forged, replayed, foreign, ignored.
 
-mod support;
+use crate::support;
 
 use std::time::Duration;
 

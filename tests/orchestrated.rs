@@ -1,6 +1,6 @@
 //! An orchestrator O between U and the agents A and B: it routes, and is trusted with nothing else.
 
-mod adversary;
+use crate::adversary;
 
 use adversary::cbor::{self, array, bytes, map, text, uint};
 use adversary::forge::{self, Element, Forgery};

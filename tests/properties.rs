@@ -1,6 +1,6 @@
 //! Whatever is sent arrives as it was sent, in its order, by whom it was sent, and is acted on once.
 
-mod support;
+use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What holds a secret, or content that is or was sealed, prints none of it.
 
-mod support;
+use crate::support;
 
 use agent_envelope::{Draft, Identity, Item, Kind, NewElement, Opener, Sent, SigningKey};
 use support::{NOW, World, entropy, package, sealed_elements};

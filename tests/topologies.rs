@@ -5,7 +5,7 @@
 //! `../shared/data/airline-conversations.jsonl` beside the repository: one JSON object a line, its `messages` in the
 //! common chat form.
 
-mod adversary;
+use crate::adversary;
 
 use std::path::PathBuf;
 

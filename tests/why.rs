@@ -1,6 +1,6 @@
 //! One test or more for each attack that shaped the protocol: each fails when the remedy is taken out.
 
-mod adversary;
+use crate::adversary;
 
 use adversary::cbor::{self, array, bytes, map, text, uint};
 use adversary::forge::{self, ARTIFACT, ASSISTANT, AUTHORITY, Element, Forgery, SYSTEM, USER};

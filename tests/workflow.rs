@@ -1,6 +1,6 @@
 //! A workflow U → A → B → C over stores that may be hostile: what each tampering is called, and where.
 
-mod adversary;
+use crate::adversary;
 
 use adversary::cbor::{array, bytes, uint};
 use adversary::forge::{self, ASSISTANT, AUTHORITY, Element, Forgery};

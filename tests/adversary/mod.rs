@@ -1,6 +1,5 @@
 //! What the tests of whole stories share: honest agents with a login that vouches for them, and tools for an adversary
 //! that edits bytes outside the builder or signs with keys of its own.
-#![allow(dead_code, reason = "each test crate uses its part")]
 
 pub(crate) mod cbor;
 pub(crate) mod forge;

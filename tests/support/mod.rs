@@ -1,7 +1,5 @@
 //! A small world of agents, and envelopes that between them use every part of the format.
 
-#![allow(dead_code, reason = "each test file uses what it needs")]
-
 pub(crate) mod cbor;
 
 use std::time::Duration;

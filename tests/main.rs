@@ -1,0 +1,33 @@
+//! All integration tests, in one program: it is linked once, and what the tests share is compiled once.
+
+mod adversary;
+mod apart;
+mod bit_flips;
+mod bounds;
+mod budget;
+mod cddl;
+mod clocks;
+mod conversation_room;
+mod cose;
+mod delegation;
+mod documents;
+mod examples;
+mod limits;
+mod limits_first;
+mod mesh;
+mod negotiation;
+mod orchestrated;
+mod outline;
+mod overhead;
+mod properties;
+mod relay_once;
+mod repeated_seed;
+mod replay_state;
+mod same_readers;
+mod secrets;
+mod spec;
+mod support;
+mod topologies;
+mod unusable_drafts;
+mod why;
+mod workflow;
