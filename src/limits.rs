@@ -61,7 +61,8 @@ pub(crate) const NAME: usize = 256;
 
 /// Tells whether a text that people and logs will see has no control characters (Unicode category Cc).
 pub(crate) fn is_printable(text: &str) -> bool {
-    !text.chars().any(char::is_control)
+    // Nearly every name is ASCII, of which nothing needs to be decoded.
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || !text.chars().any(char::is_control)
 }
 
 impl Default for Limits {
