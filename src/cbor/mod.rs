@@ -9,7 +9,7 @@ mod encode;
 mod tests;
 
 pub(crate) use decode::{Decoder, Map};
-pub(crate) use encode::{Encoder, Sink};
+pub(crate) use encode::{Buffer, Encoder, Sink};
 
 /// The largest integer of the format where nothing else is said: exact in every language's numbers.
 pub(crate) const MAX_UINT: u64 = (1 << 53) - 1;

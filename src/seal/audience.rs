@@ -7,11 +7,11 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::cose::{
-    ALG_HPKE_4_KE, HEADER_ALG, HEADER_EK, HEADER_KID, content_headers, enc_structure,
+    ALG_HPKE_4_KE, HEADER_ALG, HEADER_EK, HEADER_KID, Info, content_headers, enc_structure,
     recipient_structure, write_content_headers,
 };
 use super::hpke::{SealingSecret, WRAPPED_KEY_LEN, open_key, seal_key};
-use super::primitives::{Prk, SecretBytes, TAG_LEN, aead_open, aead_seal};
+use super::primitives::{Prk, TAG_LEN, aead_open_in_place, aead_seal};
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{AudienceId, HeaderDigest};
 use crate::entropy::Seed;
@@ -31,7 +31,7 @@ pub(crate) struct AudienceSecret {
 impl AudienceSecret {
     /// Takes a secret and computes the id that commits to it.
     pub(crate) fn new(secret: Zeroizing<[u8; SECRET]>, envelope: &HeaderDigest) -> Self {
-        let mut info = Encoder::with_capacity(72);
+        let mut info: Encoder<Info> = Encoder::on_stack();
         info.array(2).text("agent-envelope/1/audience-id").bytes(envelope.as_bytes());
         let id = AudienceId(*Prk::new(&secret).expand(&[&info.finish()]));
         Self { secret, id }
@@ -190,8 +190,10 @@ impl<'a> SealedAudience<'a> {
         let info = recipient_structure(wrap.protected, &extra_info(envelope, reader));
         let content_key = open_key(key, wrap.ek, &info, &[], wrap.wrapped)?;
         let aad = enc_structure("Encrypt", &external_aad(envelope, &self.id));
-        let secret = SecretBytes::new(aead_open(&content_key, self.iv, &aad, self.ciphertext)?);
-        let secret = Zeroizing::new(<[u8; SECRET]>::try_from(&*secret).ok()?);
+        let (body, tag) = self.ciphertext.split_last_chunk()?;
+        let mut secret = Zeroizing::new([0; SECRET]);
+        secret.copy_from_slice(body);
+        aead_open_in_place(&content_key, self.iv, &aad, secret.as_mut(), tag)?;
         let opened = AudienceSecret::new(secret, envelope);
         // The id commits to the secret, so that no two readers can be given different ones.
         bool::from(opened.id.as_bytes().ct_eq(self.id.as_bytes())).then_some(opened)
@@ -225,8 +227,8 @@ impl<'a> Wrap<'a> {
 }
 
 /// Binds the encrypted secret to its envelope and its id.
-fn external_aad(envelope: &HeaderDigest, id: &AudienceId) -> Vec<u8> {
-    let mut out = Encoder::with_capacity(100);
+fn external_aad(envelope: &HeaderDigest, id: &AudienceId) -> Info {
+    let mut out = Encoder::on_stack();
     out.array(3).text("agent-envelope/1/audience");
     out.bytes(envelope.as_bytes()).bytes(id.as_bytes());
     out.finish()
@@ -234,8 +236,8 @@ fn external_aad(envelope: &HeaderDigest, id: &AudienceId) -> Vec<u8> {
 
 /// `recipient_extra_info`: binds a wrap to its envelope and its reader, so that nobody who published another agent's
 /// sealing key as its own can have mail meant for itself opened by that agent.
-fn extra_info(envelope: &HeaderDigest, reader: &AgentId) -> Vec<u8> {
-    let mut out = Encoder::with_capacity(96);
+fn extra_info(envelope: &HeaderDigest, reader: &AgentId) -> Info {
+    let mut out = Encoder::on_stack();
     out.array(3).text("agent-envelope/1/wrap");
     out.bytes(envelope.as_bytes()).bytes(reader.as_bytes());
     out.finish()
