@@ -28,6 +28,8 @@ pub(crate) enum Use {
     Principal,
     /// The bytes of a delegation chain, as a cache key.
     Chain,
+    /// The bytes of a key package, as a cache key.
+    KeyPackage,
     /// All inputs of a call that consumes entropy.
     Inputs,
 }
@@ -43,6 +45,7 @@ impl Use {
             Self::Conversation => "agent-envelope/1/conversation",
             Self::Principal => "agent-envelope/1/principal",
             Self::Chain => "agent-envelope/1/chain",
+            Self::KeyPackage => "agent-envelope/1/package",
             Self::Inputs => "agent-envelope/1/inputs",
         }
     }

@@ -14,6 +14,7 @@ mod documents;
 mod examples;
 mod limits;
 mod limits_first;
+mod many;
 mod mesh;
 mod negotiation;
 mod orchestrated;

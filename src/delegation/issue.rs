@@ -16,7 +16,7 @@ use crate::digest::{ConversationId, LinkId, TokenId, Use, hash};
 use crate::identity::{AgentId, SigningKey};
 use crate::limits::{NAME, is_printable};
 use crate::scope::Scope;
-use crate::signature::verify_batch;
+use crate::signature::{Keys, verify_batch};
 use crate::statement::{StatementKind, sign};
 use crate::{Entropy, Error, Limits, Timestamp};
 
@@ -260,7 +260,8 @@ impl DelegationChain {
         let chain = Chain::decode(&mut decoder, limits, None)?;
         decoder.finish()?;
         let checks = chain.checks(None).collect::<Result<Vec<_>, _>>()?;
-        verify_batch(&checks).map_err(|link| chain.signature_error(None, link))?;
+        verify_batch(&checks, &mut Keys::default())
+            .map_err(|link| chain.signature_error(None, link))?;
         Ok(Self { bytes: bytes.to_vec(), holder: chain.holder() })
     }
 

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::{AgentId, SigningKey};
 use crate::cbor::{Decoder, Encoder};
+use crate::digest::{Digest, Use, hash};
 use crate::signature::Check;
 use crate::statement::{Parent, Statement, StatementKind, sign};
 use crate::time::{Clock, MAX_SKEW};
@@ -184,6 +185,13 @@ impl<'a> Unverified<'a> {
         }
         let claims = Claims { agent, suite, sealing_key, not_before, expires };
         Ok(Self { claims, statement, bytes })
+    }
+
+    /// Names the whole key package, signature included, for a cache.
+    pub(crate) fn digest(&self) -> Digest {
+        hash(Use::KeyPackage, 1, |fields| {
+            fields.bytes(self.bytes);
+        })
     }
 
     pub(crate) fn check(&self, element: Option<usize>) -> Result<Check, Error> {
