@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use crate::adversary::Agent;
-use crate::adversary::forge::{AUTHORITY, Element, Forgery, KEY_PACKAGE};
+use crate::adversary::forge::{AUTHORITY, Element, Forgery, KEY_PACKAGE, size};
 use crate::support::{NOW, World, corpus, identity, later, sealing_secret};
 
 /// Envelopes of the corpus, and of each one changed by a bit for every way in which that makes it fail.
@@ -52,11 +52,16 @@ static POOL: LazyLock<Pool> = LazyLock::new(|| {
 fn by_its_originator(bytes: &[u8], keep: &mut impl FnMut(Vec<u8>)) {
     let from = decode(bytes).header().from();
     let originator = (2..=5).map(agent).find(|agent| agent.id() == from).expect("one of the world");
+    // As it left the originator.
+    let mut origin = Forgery::of(bytes);
+    let is_count = |count: &usize| origin.hop(0).get(4) == Some(&size(*count));
+    let count = (0..=origin.elements.len()).find(is_count).expect("hop 0 covers some");
+    origin.elements.truncate(count);
     for kind in [AUTHORITY, KEY_PACKAGE, ALLOTMENT, REPORT] {
-        for index in Forgery::of(bytes).of_kind(kind) {
-            let body = Forgery::of(bytes).elements[index].body.clone().expect("control data");
+        for index in origin.of_kind(kind) {
+            let body = origin.elements[index].body.clone().expect("control data");
             for at in (0..body.len()).step_by(11) {
-                let (mut forgery, mut body) = (Forgery::of(bytes), body.clone());
+                let (mut forgery, mut body) = (origin.clone(), body.clone());
                 body[at] ^= 1;
                 forgery.elements[index] = Element::control(&originator, kind, body);
                 keep(forgery.sealed_by_originator(&originator));
