@@ -93,6 +93,8 @@ impl Check {
 
     /// Verifies the curve equation of this signature alone.
     pub(crate) fn verify(&self) -> Result<(), SignatureFault> {
+        #[cfg(test)]
+        crate::cost::signatures(1);
         let a = decompress(&self.key).ok_or(SignatureFault::KeyNotOnCurve)?;
         let r = decompress(&self.nonce).ok_or(SignatureFault::NonceNotOnCurve)?;
         let sb_minus_ka = EdwardsPoint::vartime_double_scalar_mul_basepoint(
@@ -136,6 +138,8 @@ pub(crate) fn verify_batch(checks: &[Check]) -> Result<(), usize> {
 
 /// `[8](Σ zᵢRᵢ + Σ zᵢkᵢAᵢ − (Σ zᵢSᵢ)B) = 0`, with the terms of equal keys made one.
 fn combination_vanishes(checks: &[Check]) -> bool {
+    #[cfg(test)]
+    crate::cost::signatures(checks.len());
     let coefficients = coefficients(checks);
 
     let mut base = Scalar::ZERO;
