@@ -183,7 +183,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn integer(&mut self) -> Result<i64, Error> {
+    pub(super) fn integer(&mut self) -> Result<i64, Error> {
         let offset = self.offset();
         let (major, argument) = self.head()?;
         let magnitude = i64::try_from(argument)
@@ -202,7 +202,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads a head in its shortest form: RFC 8949 §3 and §4.2.1.
-    fn head(&mut self) -> Result<(u8, u64), Error> {
+    pub(super) fn head(&mut self) -> Result<(u8, u64), Error> {
         let offset = self.offset();
         let first = *self.input.get(self.at).ok_or(Error::Truncated { offset })?;
         let (major, info) = (first >> 5, first & 0x1f);
