@@ -31,13 +31,13 @@ fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
 fn assert_bounded(what: &str, bytes: &[u8], verifier: &Verifier) -> Result<(), Error> {
     let limits = verifier.limits();
     let (decoded, heap) = peak(|| Envelope::decode(bytes, limits).map(|_| ()));
-    print!("{what}: {} bytes, {heap} decoded", bytes.len());
     let bound = DECODE_PER_BYTE * bytes.len() + DECODE_AT_MOST;
     assert!(heap <= bound, "{what}: decoding {} bytes takes {heap}", bytes.len());
+    println!("{what}: {heap} to decode {} bytes", bytes.len());
     decoded?;
     let (verified, heap) =
         peak(|| Envelope::decode(bytes, limits)?.verify_as_observer(verifier, NOW).map(|_| ()));
-    println!(", {heap} verified");
+    println!("{what}: {heap} to verify {} bytes", bytes.len());
     let bound = bound + VERIFY_AT_MOST;
     assert!(heap <= bound, "{what}: verifying {} bytes takes {heap}", bytes.len());
     verified
@@ -517,11 +517,12 @@ fn nothing_is_allocated_for_what_is_too_long() {
     let refused =
         Error::LimitExceeded { what: "bytes", limit: limits.bytes, found: limits.bytes + 1 };
     let mut inbox = world.inbox(world.worker.id());
-    let mut found = Vec::with_capacity(4);
+    let mut found = Vec::with_capacity(5);
     let cost = measure(|| {
         found.push(Envelope::decode(&long, &limits).map(|_| ()));
         found.push(DelegationChain::verify(&long, &limits).map(|_| ()));
         found.push(KeyPackage::verify(&long, NOW, &limits).map(|_| ()));
+        found.push(OriginFork::verify(&long, &limits).map(|_| ()));
         found.push(inbox.receive(&long, NOW).map(|_| ()));
     });
     assert_eq!((cost.count_total, cost.bytes_total), (0, 0));

@@ -195,6 +195,46 @@ fn keys(run: &mut Run) {
     });
 }
 
+/// Says whether a text shows the beginning of a secret, as numbers, as hexadecimal or as it is.
+fn shows(text: &str, secret: &[u8]) -> bool {
+    let start = &secret[..6];
+    let numbers = format!("{start:?}");
+    let hex: String = start.iter().map(|byte| format!("{byte:02x}")).collect();
+    text.contains(&numbers[1..numbers.len() - 1])
+        || text.to_lowercase().contains(&hex)
+        || text.contains(&*String::from_utf8_lossy(start))
+}
+
+/// What has a secret prints none of it, in this set of features too.
+fn prints(run: &mut Run) {
+    let (seed, sealing): ([u8; 32], [u8; 32]) = (bytes(60), bytes(61));
+    let content = b"ask the oracle at dawn, it said";
+    let [user, worker] = [Identity::from_seeds(&seed, &sealing), agent(62)];
+    let reader = package(&worker);
+    let draft =
+        || Draft::new(&user).to(worker.id()).sealed(Kind::User, "", &content[..], [&reader]);
+    let sent = draft().sign(NOW, Entropy::new(bytes(63)).expect("not zero")).expect("a draft");
+    let mut inbox = inbox(&user, &worker);
+    let admitted = inbox.receive(sent.as_bytes(), NOW).expect("the worker is next");
+    let Some(Item::Sealed(element)) = admitted.elements().next() else { unreachable!() };
+    let mut opener = admitted.opener(&worker).expect("the worker verified");
+    let opened = opener.open(&element).expect("the worker is a reader");
+    let audience = opener.audience(&element).expect("the worker is a reader");
+    let texts = [
+        format!("{:?} {:#?}", Entropy::new(seed), SigningKey::from_seed(&seed)),
+        format!("{user:?} {user:#?}"),
+        format!("{:?} {:?}", draft(), NewElement::clear(Kind::User, "", &content[..])),
+        format!("{sent:?} {admitted:?} {element:?} {opener:?} {opener:#?}"),
+        format!("{opened:?} {:?} {audience:#?}", opened.clone()),
+    ];
+    let control = format!("{:?} {}", &seed[..], String::from_utf8_lossy(content));
+    let secrets: [&[u8]; 4] = [&seed, &sealing, content, &bytes::<32>(1062)];
+    let shown = |text: &String| secrets.iter().any(|secret| shows(text, secret));
+    let fine = shown(&control) && !texts.iter().any(shown);
+    println!("{:6} what has a secret prints none of it", if fine { "ok" } else { "FAILED" });
+    run.failed += usize::from(!fine);
+}
+
 fn contents(run: &mut Run) {
     let [user, worker, auditor] = [20, 21, 22].map(agent);
     let [for_worker, for_auditor] = [&worker, &auditor].map(package);
@@ -338,6 +378,7 @@ fn main() -> ExitCode {
     let mut run = Run { failed: 0 };
     controls(&mut run);
     keys(&mut run);
+    prints(&mut run);
     contents(&mut run);
     if run.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
