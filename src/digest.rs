@@ -63,6 +63,8 @@ pub(crate) fn hash(
     fields: usize,
     write: impl FnOnce(&mut Encoder<Sha256>),
 ) -> Digest {
+    #[cfg(test)]
+    crate::cost::hash();
     let mut encoder = Encoder::over(Sha256::new());
     encoder.array(fields + 1).text(purpose.label());
     write(&mut encoder);

@@ -108,6 +108,8 @@ extern crate std;
 pub mod budget;
 mod cbor;
 mod context;
+#[cfg(test)]
+mod cost;
 mod delegation;
 mod digest;
 mod entropy;

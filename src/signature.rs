@@ -108,6 +108,8 @@ impl Check {
     }
 
     fn holds_under(&self, key: Option<EdwardsPoint>) -> Result<(), SignatureFault> {
+        #[cfg(test)]
+        crate::cost::signatures(1);
         let a = key.ok_or(SignatureFault::KeyNotOnCurve)?;
         let r = decompress(&self.nonce).ok_or(SignatureFault::NonceNotOnCurve)?;
         let sb_minus_ka = EdwardsPoint::vartime_double_scalar_mul_basepoint(
@@ -159,6 +161,8 @@ pub(crate) fn all_hold<C: Borrow<Check>>(checks: &[C], keys: &mut Keys<'_>) -> b
 
 /// `[8](Σ zᵢRᵢ + Σ zᵢkᵢAᵢ − (Σ zᵢSᵢ)B) = 0`, with the terms of equal keys made one.
 fn combination_vanishes<C: Borrow<Check>>(checks: &[C], keys: &mut Keys<'_>) -> bool {
+    #[cfg(test)]
+    crate::cost::signatures(checks.len());
     let coefficients = coefficients(checks);
 
     let mut base = Scalar::ZERO;
@@ -230,6 +234,12 @@ impl SigningKey {
         self.0.multipart_sign(message).to_bytes()
     }
 }
+
+// A build whose features left it unwiped would not compile.
+const _: () = {
+    const fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+    wiped::<ed25519_dalek::SigningKey>();
+};
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

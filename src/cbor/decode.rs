@@ -195,7 +195,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn integer(&mut self) -> Result<i64, Error> {
+    pub(super) fn integer(&mut self) -> Result<i64, Error> {
         let offset = self.offset();
         let (major, argument) = self.head()?;
         let magnitude = i64::try_from(argument)
@@ -216,7 +216,7 @@ impl<'a> Decoder<'a> {
 
     /// Reads a head in its shortest form: RFC 8949 §3 and §4.2.1.
     #[inline]
-    fn head(&mut self) -> Result<(u8, u64), Error> {
+    pub(super) fn head(&mut self) -> Result<(u8, u64), Error> {
         match self.short_head() {
             Some(head) => Ok(head),
             None => self.any_head(),

@@ -14,7 +14,7 @@ use crate::budget::Terms;
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{ConversationId, LinkId, TokenId, Use, hash};
 use crate::identity::{AgentId, SigningKey};
-use crate::limits::{NAME, is_printable};
+use crate::limits::{NAME, is_printable, within};
 use crate::scope::Scope;
 use crate::signature::{Keys, verify_batch};
 use crate::statement::{StatementKind, sign};
@@ -254,8 +254,9 @@ impl DelegationChain {
     ///
     /// # Errors
     ///
-    /// Encoding errors, the narrowing errors, and [`Error::LinkSignature`].
+    /// [`Error::LimitExceeded`], encoding errors, the narrowing errors, and [`Error::LinkSignature`].
     pub fn verify(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        within(limits.bytes, bytes.len(), "bytes")?;
         let mut decoder = Decoder::new(bytes);
         let chain = Chain::decode(&mut decoder, limits, None)?;
         decoder.finish()?;

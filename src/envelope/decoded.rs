@@ -77,6 +77,8 @@ impl<'a> Envelope<'a> {
     /// Reads an envelope and checks its sizes, its form and its structure: everything that needs neither clock, nor keys,
     /// nor hashes of content.
     ///
+    /// No signature is checked and nothing recurses; what it may cost is said at [`Limits`].
+    ///
     /// # Errors
     ///
     /// [`Error::LimitExceeded`]; the encoding errors (codes 101 to 123) with their byte offsets; the errors of structure

@@ -1,5 +1,6 @@
 //! An audience: one random secret, encrypted once to a set of readers. SPEC §8.2.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -24,7 +25,8 @@ const SECRET: usize = 32;
 
 /// The secret of an audience: whoever has it opens everything sealed to the audience.
 pub(crate) struct AudienceSecret {
-    secret: Zeroizing<[u8; SECRET]>,
+    /// In a box, so that a vector of audiences that grows leaves no copy in the block it had before.
+    secret: Box<Zeroizing<[u8; SECRET]>>,
     id: AudienceId,
 }
 
@@ -34,7 +36,7 @@ impl AudienceSecret {
         let mut info: Encoder<Info> = Encoder::on_stack();
         info.array(2).text("agent-envelope/1/audience-id").bytes(envelope.as_bytes());
         let id = AudienceId(*Prk::new(&secret).expand(&[&info.finish()]));
-        Self { secret, id }
+        Self { secret: Box::new(secret), id }
     }
 
     /// Makes a second handle to the same secret, for an agent that lets others in.
@@ -69,7 +71,7 @@ impl AudienceSecret {
         let key: Zeroizing<[u8; 32]> = seed.derive("audience-key", index);
         let iv: Zeroizing<[u8; 12]> = seed.derive("audience-iv", index);
         let aad = enc_structure("Encrypt", &external_aad(envelope, &self.id));
-        let ciphertext = aead_seal(&key, &iv, &aad, &*self.secret)
+        let ciphertext = aead_seal(&key, &iv, &aad, &self.secret[..])
             .expect("32 bytes are within what RFC 8439 allows");
         let mut out = Encoder::with_capacity(160 + 112 * readers.len());
         out.array(2).bytes(self.id.as_bytes()).array(4);
