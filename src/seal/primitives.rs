@@ -3,16 +3,14 @@
 //! The one place that names the crates behind them. It knows neither HPKE nor COSE, nor what any
 //! secret is for, and it makes no randomness.
 
-mod aead;
-
 use alloc::vec::Vec;
 use core::ops::Deref;
 
-use chacha20::ChaCha20;
+use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use hkdf::Hkdf;
-use hkdf::hmac::{Hmac, KeyInit, Mac};
+use hkdf::hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use x25519_dalek::{PublicKey, StaticSecret};
@@ -113,7 +111,9 @@ pub(crate) fn aead_seal_in_place(
     aad: &[u8],
     buffer: &mut [u8],
 ) -> Option<[u8; TAG_LEN]> {
-    aead::seal(key, nonce, aad, buffer)
+    let cipher = ChaCha20Poly1305::new(key.into());
+    let tag = cipher.encrypt_inout_detached(nonce.into(), aad, buffer.into()).ok()?;
+    Some(tag.into())
 }
 
 /// Decrypts `buffer` where it lies; `None`, and still ciphertext, unless the tag holds.
@@ -124,7 +124,8 @@ pub(crate) fn aead_open_in_place(
     buffer: &mut [u8],
     tag: &[u8; TAG_LEN],
 ) -> Option<()> {
-    aead::open(key, nonce, aad, buffer, tag)
+    let cipher = ChaCha20Poly1305::new(key.into());
+    cipher.decrypt_inout_detached(nonce.into(), aad, buffer.into(), tag.into()).ok()
 }
 
 /// Multiplies `public` by the clamped `secret`. RFC 7748 §5.
@@ -167,7 +168,7 @@ pub(crate) fn x25519_public(secret: &[u8; 32]) -> [u8; 32] {
 const _: () = {
     const fn wiped<T: ZeroizeOnDrop>() {}
     wiped::<StaticSecret>();
-    wiped::<ChaCha20>();
+    wiped::<ChaCha20Poly1305>();
     wiped::<Sha256>();
 };
 
