@@ -2,7 +2,9 @@
 
 mod delegation;
 mod encoding;
+mod funding;
 mod identity;
+mod negotiation;
 mod opening;
 mod state;
 mod structure;
@@ -26,6 +28,9 @@ pub(crate) fn all() -> Vec<Value> {
         state::replay,
         state::conversations,
         state::authority,
+        funding::allotments,
+        funding::evidence,
+        negotiation::family,
     ];
     families.map(|family: fn(&Cast) -> Value| family(&cast)).to_vec()
 }
