@@ -31,7 +31,7 @@ pub(super) fn terms_item(terms: &Value) -> Item {
     item
 }
 
-fn amounts_item(calls: u64) -> Item {
+pub(super) fn amounts_item(calls: u64) -> Item {
     terms_item(&purse_of(calls, 0)).get(1).expect("amounts").clone()
 }
 
@@ -46,7 +46,14 @@ pub(super) struct Signed {
     pub(super) id: [u8; 32],
 }
 
-fn signed(kind: &str, signer: &Agent, claims: &Item) -> Signed {
+/// The id of a statement that hangs on nothing.
+pub(super) fn statement_id(kind: &str, statement: &Item) -> [u8; 32] {
+    let aad = array([text(&format!("agent-envelope/1/{kind}"))]);
+    let payload = forge::statement_part(statement, 2);
+    Sha256::digest(forge::to_be_signed(&protected(None), &aad, payload)).into()
+}
+
+pub(super) fn signed(kind: &str, signer: &Agent, claims: &Item) -> Signed {
     let aad = array([text(&format!("agent-envelope/1/{kind}"))]);
     let payload = claims.encode();
     let id = Sha256::digest(forge::to_be_signed(&protected(None), &aad, &payload)).into();
@@ -64,7 +71,7 @@ fn root_claims(payer: &Agent, to: &Agent, terms: Item, request: Option<[u8; 32]>
 }
 
 /// An entry of a ledger in which nothing has happened yet but this.
-fn entry_claims(holder: &Agent, allotment: [u8; 32], event: Item) -> Item {
+pub(super) fn entry_claims(holder: &Agent, allotment: [u8; 32], event: Item) -> Item {
     map([
         (1, bytes(holder.id().as_bytes())),
         (2, bytes(allotment)),
@@ -77,11 +84,11 @@ fn entry_claims(holder: &Agent, allotment: [u8; 32], event: Item) -> Item {
     ])
 }
 
-fn split_event(to: &Agent, terms: Item, request: Option<[u8; 32]>) -> Item {
+pub(super) fn split_event(to: &Agent, terms: Item, request: Option<[u8; 32]>) -> Item {
     array([uint(0), bytes(to.id().as_bytes()), terms, request.map_or(Item::Null, bytes)])
 }
 
-fn report_event(returned: Item, last: u64) -> Item {
+pub(super) fn report_event(returned: Item, last: u64) -> Item {
     array([uint(2), returned, uint(last), array([uint(0)]), uint(0), array([])])
 }
 

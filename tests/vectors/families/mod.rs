@@ -4,6 +4,7 @@ mod delegation;
 mod encoding;
 mod funding;
 mod identity;
+mod local;
 mod negotiation;
 mod opening;
 mod state;
@@ -31,6 +32,10 @@ pub(crate) fn all() -> Vec<Value> {
         funding::allotments,
         funding::evidence,
         negotiation::family,
+        local::arithmetic,
+        local::configuration,
+        local::builders,
+        local::ledgers,
     ];
     families.map(|family: fn(&Cast) -> Value| family(&cast)).to_vec()
 }
