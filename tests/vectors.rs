@@ -1,5 +1,6 @@
 //! The test vectors: made here, kept in `tests/vectors`, and replayed from there.
 
+mod annotate;
 mod build;
 mod families;
 mod print;
@@ -21,10 +22,15 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
 }
 
-/// Every file as it should be, by name.
+/// Every file as it should be, by its path in the folder.
 fn generated() -> BTreeMap<String, String> {
-    let name = |family: &Value| format!("{}.json", text(&family["family"]));
-    families::all().iter().map(|family| (name(family), print::file(family))).collect()
+    let mut files = BTreeMap::new();
+    for family in families::all() {
+        let name = text(&family["family"]);
+        files.insert(format!("annotated/{name}.txt"), annotate::family(&family));
+        files.insert(format!("{name}.json"), print::file(&family));
+    }
+    files
 }
 
 /// Every file as it is, by the name of its family.
@@ -72,7 +78,8 @@ fn inputs(step: &Value) -> Value {
 
 /// How many inputs of one step differ from those of another.
 fn differences(one: &Value, other: &Value) -> usize {
-    let keys = |step: &Value| step.as_object().expect("members").keys().cloned().collect::<Vec<_>>();
+    let keys =
+        |step: &Value| step.as_object().expect("members").keys().cloned().collect::<Vec<_>>();
     let keys: BTreeSet<_> = keys(one).into_iter().chain(keys(other)).collect();
     keys.iter().filter(|key| one.get(key.as_str()) != other.get(key.as_str())).count()
 }
@@ -82,7 +89,8 @@ fn is_one_change(case: &Value, base: &Value) -> bool {
     let of = |case: &Value| steps(case).iter().map(inputs).collect::<Vec<_>>();
     let (case, base) = (of(case), of(base));
     if case.len() == base.len() {
-        return case.iter().zip(&base).map(|(one, other)| differences(one, other)).sum::<usize>() == 1;
+        return case.iter().zip(&base).map(|(one, other)| differences(one, other)).sum::<usize>()
+            == 1;
     }
     let (longer, shorter) = if case.len() > base.len() { (case, base) } else { (base, case) };
     let without = |left_out: usize| {
@@ -92,16 +100,26 @@ fn is_one_change(case: &Value, base: &Value) -> bool {
     longer.len() == shorter.len() + 1 && (0..longer.len()).any(without)
 }
 
+/// The files below a folder that the generator makes, by their path in the folder of the vectors.
+fn files_in(below: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder().join(below)).expect("a folder of the vectors");
+    let names =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let paths = names.map(|name| if below.is_empty() { name } else { format!("{below}/{name}") });
+    paths.filter(|path| path.ends_with(".json") || path.ends_with(".txt")).collect()
+}
+
 #[test]
 fn the_files_are_what_the_generator_makes() {
     let made = generated();
     if std::env::var_os("AGENT_ENVELOPE_WRITE_VECTORS").is_some() {
+        fs::create_dir_all(folder().join("annotated")).expect("a folder of the vectors");
         for (name, text) in &made {
             fs::write(folder().join(name), text).expect("a file of vectors");
         }
     }
-    let names: BTreeSet<_> = kept().into_keys().map(|name| format!("{name}.json")).collect();
-    assert_eq!(names, made.keys().cloned().collect());
+    let found: BTreeSet<_> = ["", "annotated"].into_iter().flat_map(files_in).collect();
+    assert_eq!(found, made.keys().cloned().collect());
     for (name, text) in &made {
         let kept = fs::read_to_string(folder().join(name)).expect("a file of vectors");
         assert!(kept == *text, "{name} is not what is made now; see tests/vectors/README.md");
@@ -113,7 +131,9 @@ fn every_case_comes_to_what_its_file_says() {
     let (mut all, mut wrong) = (0, Vec::new());
     for (family, file) in kept() {
         for case in cases(&file) {
-            for (index, (step, found)) in steps(case).iter().zip(run::outcomes(&file, case)).enumerate() {
+            for (index, (step, found)) in
+                steps(case).iter().zip(run::outcomes(&file, case)).enumerate()
+            {
                 let expected = &step["expect"];
                 // An error is compared whole, of a result what the file states.
                 let same = match expected["ok"].as_object() {
@@ -124,7 +144,9 @@ fn every_case_comes_to_what_its_file_says() {
                 };
                 if !same {
                     let name = text(&case["name"]);
-                    wrong.push(format!("{family}/{name}, step {index}: {found} instead of {expected}"));
+                    wrong.push(format!(
+                        "{family}/{name}, step {index}: {found} instead of {expected}"
+                    ));
                 }
                 all += 1;
             }
@@ -140,7 +162,8 @@ fn every_case_has_its_form_and_is_one_change_away_from_one_that_is_accepted() {
     for (family, file) in kept() {
         assert_eq!(file["format"], "agent-envelope-vectors/1");
         assert_eq!(text(&file["family"]), family);
-        let by_name: BTreeMap<_, _> = cases(&file).iter().map(|case| (text(&case["name"]), case)).collect();
+        let by_name: BTreeMap<_, _> =
+            cases(&file).iter().map(|case| (text(&case["name"]), case)).collect();
         assert_eq!(by_name.len(), cases(&file).len(), "{family} has two cases of one name");
         for (name, case) in &by_name {
             let name = format!("{family}/{name}");
