@@ -86,6 +86,8 @@ pub(super) fn family(cast: &Cast) -> Value {
     case("signer-skipped", 301, "hop 1 is taken out, and hop 2 signed again over hop 0", {
         let mut forged = path.clone();
         forged.hops.remove(1);
+        // What hop 1 wrote is now the auditor's.
+        forged.elements[4] = Element::clear(&cast.auditor, ASSISTANT, b"a remark");
         cover_again(&mut forged, &[&cast.user, &cast.auditor]);
         forged.encode()
     });
@@ -119,7 +121,11 @@ pub(super) fn family(cast: &Cast) -> Value {
         "count-falls",
         303,
         "hop 1 counts fewer elements than hop 0",
-        hop(1, &|hop| hop.set(4, uint(3))),
+        resigned(&path, &signers, |forged| {
+            forged.edit_hop(1, |hop| hop.set(4, uint(3)));
+            // What hop 1 wrote is now the auditor's.
+            forged.elements[4] = Element::clear(&cast.auditor, ASSISTANT, b"a remark");
+        }),
     );
     case(
         "count-short-at-the-end",
@@ -268,7 +274,11 @@ pub(super) fn family(cast: &Cast) -> Value {
         "control-sealed",
         309,
         "the chain is sealed",
-        record(0, &|record| record.set(3, array([uint(0), bytes([7; 32])]))),
+        resigned(&path, &signers, |forged| {
+            let chain = forged.elements[0].body.clone().expect("a chain");
+            let digest = forge::hash("sealed", [bytes(chain)]);
+            forged.elements[0].record.set(3, array([uint(0), bytes(digest)]));
+        }),
     );
     case(
         "control-without-body",
