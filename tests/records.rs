@@ -28,7 +28,8 @@ fn hop_0_has_neither_signer_nor_time_and_every_other_hop_has_both() {
     let ([user, relay, reader], honest) = path();
     let world = World::new();
     assert_eq!(world.receive(&reader, &honest.encode()), Ok(()));
-    let edits: [(usize, &dyn Fn(&mut Item)); 4] = [
+    type Edit<'e> = &'e dyn Fn(&mut Item);
+    let edits: [(usize, Edit<'_>); 4] = [
         (0, &|hop| hop.set(1, bytes(user.id().as_bytes()))),
         (0, &|hop| hop.set(3, uint(SECONDS))),
         (1, &|hop| hop.remove(1)),

@@ -160,12 +160,10 @@ impl<'b> Reader<'b> {
         name: &str,
     ) -> bool {
         let end = self.at + head + count;
-        let inside = match what {
-            What::Body(_) | What::Header | What::Record | What::Protected | What::Payload(_) => {
-                true
-            }
-            _ => false,
-        };
+        let inside = matches!(
+            what,
+            What::Body(_) | What::Header | What::Record | What::Protected | What::Payload(_)
+        );
         if !inside {
             self.line(depth, head + count, format!("{name}{count} bytes"));
             return true;

@@ -1,7 +1,6 @@
 //! What the generator of the vectors works with: a cast with fixed keys, steps, and families of cases.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use agent_envelope::{
     DelegationChain, Entropy, Grant, KeyPackage, Limits, Narrow, Revocations, Scope, Subjects,
@@ -391,8 +390,4 @@ pub(crate) fn open(received: &str, identity: &str, element: usize) -> Value {
 pub(crate) fn with(mut step: Value, key: &str, value: Value) -> Value {
     step[key] = value;
     step
-}
-
-pub(crate) fn hour() -> Duration {
-    HOUR
 }

@@ -928,7 +928,7 @@ fn rounds(family: &mut Family, table: &Table<'_>, offered: &Message) {
 
 /// The asker's side: 0 transcript, 1 inbox, 2 ask, 3 receive the offer, 4 hear it, 5 accept, 6 settle.
 fn asker(family: &mut Family, table: &Table<'_>, offered: &Message) {
-    let (user, worker) = (&table.cast.user, &table.cast.worker);
+    let worker = &table.cast.worker;
     let mut steps = begin("asker", "user", worker);
     steps.push(say(&ask(2000), None, Some(worker), "user", "ask"));
     family.accept("asking", "the asker asks", steps.clone());
