@@ -337,7 +337,73 @@ pub(super) fn replay(cast: &Cast) -> Value {
         "they remember two between them",
         crowded(&note(cast, &cast.planner, 1)),
     );
+    // What the twin has forgotten is refused here as well.
+    let forgetful = |third: &[u8]| {
+        vec![
+            small("in", 1),
+            small("twin", 1),
+            receive("twin", &at(10), SECONDS + 40, "first"),
+            receive("twin", &at(20), SECONDS + 40, "second"),
+            merge("in", "twin"),
+            receive("in", third, SECONDS + 40, "third"),
+        ]
+    };
+    family.accept("merged-floor", "a newer envelope after merging", forgetful(&at(30)));
+    family.refuse(
+        "merged-forgotten",
+        "merged-floor",
+        341,
+        "what the twin has forgotten",
+        forgetful(&at(10)),
+    );
+    family.refuse(
+        "merged-below-the-floor",
+        "merged-floor",
+        341,
+        "something older",
+        forgetful(&at(5)),
+    );
+    family.refuse(
+        "merged-remembered",
+        "merged-floor",
+        340,
+        "what the twin remembers",
+        forgetful(&at(20)),
+    );
+    hops(cast, &mut family);
     family.finish()
+}
+
+/// Of one envelope, 64 hops are remembered.
+fn hops(cast: &Cast, family: &mut Family) {
+    let chain = cast.authority(&cast.user);
+    let sent = Draft::new(&cast.user.identity)
+        .to(cast.worker.id())
+        .next(cast.planner.id())
+        .expires_in(HOUR)
+        .authority(&chain)
+        .sign(NOW, entropy("state/hops"))
+        .expect("a complete draft");
+    let path = |seconds: u64| {
+        let mut forged = Forgery::of(sent.as_bytes());
+        forged.add_hop(&cast.planner, cast.planner.id(), &[cast.worker.id()]);
+        forged.edit_hop(1, |hop| hop.set(3, uint(SECONDS + seconds)));
+        forged.sign_hop(1, &cast.planner);
+        forged.encode()
+    };
+    let all = |paths: u64| {
+        let received = (0..paths).map(|seconds| {
+            receive("in", &path(seconds), SECONDS + 100, &format!("path {seconds}"))
+        });
+        std::iter::once(inbox("in", "worker")).chain(received).collect::<Vec<_>>()
+    };
+    family.accept("hops-64", "63 paths that part after hop 0: 64 hops", all(63));
+    family.refuse("hops-65", "hops-64", 342, "one path more", all(64));
+    family.refuse("hops-64-again", "hops-64", 340, "the last of them again", {
+        let mut steps = all(63);
+        steps.push(receive("in", &path(62), SECONDS + 100, "again"));
+        steps
+    });
 }
 
 /// Envelopes of one conversation between user and worker, and of others that leave it.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::build::{Cast, Family, cover_again, decode, entropy, resigned};
 use super::super::run::terms;
-use crate::adversary::cbor::{Item, array, bytes, map, uint};
+use crate::adversary::cbor::{Item, array, bytes, map, text, uint};
 use crate::adversary::forge::{self, ARTIFACT, ASSISTANT, Element, Forgery, SYSTEM, USER};
 use crate::adversary::{Agent, HOUR, NOW, SECONDS};
 use agent_envelope::{Allotment, Draft, Kind, NewElement};
@@ -504,6 +504,7 @@ fn audiences(cast: &Cast, family: &mut Family) {
             [decode(&bytes)],
         );
     }
+    carried(cast, family, &forged);
     let bytes = resigned(&forged, &[&cast.user], |forged| {
         forged.elements[3].record = map([(1, uint(ARTIFACT)), (2, bytes([7; 32]))]);
     });
@@ -514,6 +515,110 @@ fn audiences(cast: &Cast, family: &mut Family) {
         "the record does not say that the body is sealed, whose first item would be a salt",
         [decode(&bytes)],
     );
+}
+
+/// Chains and key packages in their elements: the same rules as where they come by themselves, and where they stand.
+fn carried(cast: &Cast, family: &mut Family, forged: &Forgery) {
+    let package = |edit: &dyn Fn(&mut Item)| {
+        let honest = Item::read(cast.package(&cast.user).as_bytes());
+        let mut claims = Item::read(forge::statement_part(&honest, 2));
+        edit(&mut claims);
+        let aad = array([text("agent-envelope/1/key-package")]);
+        let payload = claims.encode();
+        let package = forge::statement(&cast.user, &forge::protected(None), &aad, &payload);
+        resigned(forged, &[&cast.user], |forged| {
+            forged.elements[1] = Element::control(&cast.user, 66, package.encode());
+        })
+    };
+    for (name, code, comment, bytes) in [
+        (
+            "carried-package-reversed",
+            322,
+            "the key package expires when it begins",
+            package(&|claims| claims.set(5, uint(SECONDS))),
+        ),
+        (
+            "carried-package-long-lived",
+            323,
+            "the key package lives a day and a second",
+            package(&|claims| claims.set(5, uint(SECONDS + 86_401))),
+        ),
+        (
+            "carried-package-suite",
+            122,
+            "the key package is of suite 2",
+            package(&|claims| claims.set(2, uint(2))),
+        ),
+    ] {
+        family.refuse(name, "sealed", code, comment, [decode(&bytes)]);
+    }
+    // login → planner → user, the root narrow.
+    let root = || {
+        let scope = forge::scope(&[(&["mail.read"], &["mail"])]);
+        let mut claims = forge::root_claims(crate::adversary::ISSUER, &cast.planner, scope, 1);
+        claims.set(3, text("summaries.example"));
+        claims
+    };
+    let chained = |edit: &dyn Fn(&mut Item)| {
+        let mut last = forge::link_claims(&cast.user, []);
+        edit(&mut last);
+        let links = [(&cast.login, root()), (&cast.planner, last)];
+        let chain = forge::chain(&cast.login.id(), &links);
+        resigned(forged, &[&cast.user], |forged| {
+            forged.elements[0] = Element::control(&cast.user, forge::AUTHORITY, chain);
+        })
+    };
+    let granted = |claims: &mut Item, key: i64, value: Item| {
+        let mut grant = claims.get(-65537).expect("a grant").clone();
+        grant.set(key, value);
+        claims.set(-65537, grant);
+    };
+    family.variant(
+        "carried-chain",
+        "sealed",
+        "the originator's chain has two links",
+        [decode(&chained(&|_| ()))],
+    );
+    for (name, code, comment, bytes) in [
+        (
+            "carried-chain-scope",
+            502,
+            "the second link has another action",
+            chained(&|claims| granted(claims, 1, forge::scope(&[(&["mail.send"], &["mail"])]))),
+        ),
+        (
+            "carried-chain-depth",
+            503,
+            "the second link states as much depth as the root",
+            chained(&|claims| granted(claims, 2, uint(1))),
+        ),
+        (
+            "carried-chain-window",
+            504,
+            "the second link ends a second later",
+            chained(&|claims| claims.set(4, uint(SECONDS + 3601))),
+        ),
+        (
+            "carried-chain-audience",
+            505,
+            "the second link has another audience",
+            chained(&|claims| claims.set(3, text("other.example"))),
+        ),
+        (
+            "carried-chain-window-reversed",
+            322,
+            "the second link ends when it begins",
+            chained(&|claims| claims.set(4, uint(SECONDS))),
+        ),
+        (
+            "carried-chain-without-a-grant",
+            112,
+            "the second link has no grant",
+            chained(&|claims| claims.remove(-65537)),
+        ),
+    ] {
+        family.refuse(name, "carried-chain", code, comment, [decode(&bytes)]);
+    }
 }
 
 /// Allotments last in their hop, and reports in their form.

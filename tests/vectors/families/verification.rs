@@ -613,6 +613,7 @@ pub(super) fn family(cast: &Cast) -> Value {
             forged.elements[4].record.set(3, array([uint(3), bytes_of(&[7; 32])]));
         }))],
     );
+    carriers(cast, &mut family, &path);
     packages(cast, &mut family);
     family.finish()
 }
@@ -883,6 +884,78 @@ fn trust(cast: &Cast, family: &mut Family) {
         "the originator brings no chain",
         [read(&without, "worker")],
     );
+}
+
+/// What hops say, altered by somebody who carries them and cannot sign; and refusals in the other roles.
+fn carriers(cast: &Cast, family: &mut Family, path: &Forgery) {
+    let altered = |hop: usize, edit: &dyn Fn(&mut Item)| {
+        let mut forged = path.clone();
+        forged.edit_hop(hop, edit);
+        // Later hops stand on the id of this one, and their signers go along with it.
+        for later in hop + 1..forged.hops.len() {
+            forged.sign_hop(later, [&cast.user, &cast.planner][later]);
+        }
+        forged.encode()
+    };
+    let wider = |agent: &Agent, other: &Agent| {
+        let mut next = [agent.id(), other.id()];
+        next.sort();
+        forge::agents(&next)
+    };
+    for (name, comment, bytes) in [
+        (
+            "next-of-hop-0-altered",
+            "somebody else is next after hop 0 besides; not signed again",
+            altered(0, &|hop| hop.set(2, wider(&cast.planner, &cast.auditor))),
+        ),
+        (
+            "next-of-hop-1-altered",
+            "somebody else is next after hop 1 besides; not signed again",
+            altered(1, &|hop| hop.set(2, wider(&cast.worker, &cast.auditor))),
+        ),
+        (
+            "time-of-hop-1-altered",
+            "hop 1 is dated a second later; not signed again",
+            altered(1, &|hop| hop.set(3, uint(SECONDS + 1))),
+        ),
+        (
+            "absent-of-hop-1-added",
+            "hop 1 is signed without the list of absent bodies that it has",
+            {
+                let mut forged = path.clone();
+                forged.elements[6].record.set(5, uint(1));
+                cover_again(&mut forged, &[&cast.user, &cast.planner]);
+                forged.edit_hop(1, |hop| hop.set(6, array([uint(6)])));
+                forged.encode()
+            },
+        ),
+    ] {
+        family.refuse(name, "relayed", 410, comment, [verify("reader", &bytes, "worker", SECONDS)]);
+    }
+    let signed = |hop: usize| {
+        let mut forged = path.clone();
+        forged.sign_hop(hop, &cast.stranger);
+        forged.encode()
+    };
+    let mut moved = path.clone();
+    moved.elements.swap(5, 6);
+    let mut replaced = path.clone();
+    replaced.replace_body(2, forge::plain([7; 16], "text/plain", b"delete all").encode());
+    for (role, base) in [("relay", "relayed-as-relay"), ("observer", "relayed-as-observer")] {
+        for (name, code, comment, bytes) in [
+            ("hop-0-by-another", 410, "hop 0 is signed by a stranger", signed(0)),
+            ("hop-1-by-another", 410, "hop 1 is signed by a stranger", signed(1)),
+            ("elements-swapped", 401, "the two elements of hop 1 are swapped", moved.encode()),
+            ("content-replaced", 403, "a clear body is replaced", replaced.encode()),
+        ] {
+            let step = verify(role, &bytes, "worker", SECONDS);
+            family.refuse(&format!("{name}-as-{role}"), base, code, comment, [step]);
+        }
+    }
+    let late = verify("observer", &path.encode(), "worker", SECONDS + 3630);
+    family.refuse("expired-as-observer", "relayed-as-observer", 321, "30 s after expires", [late]);
+    let early = verify("observer", &path.encode(), "worker", SECONDS - 31);
+    family.refuse("early-as-observer", "relayed-as-observer", 320, "31 s before created", [early]);
 }
 
 /// The token id of a chain's last link.
