@@ -34,6 +34,9 @@ pub(super) fn terms_item(terms: &Value) -> Item {
 }
 
 pub(super) fn amounts_item(calls: u64) -> Item {
+    if calls == 0 {
+        return array([]);
+    }
     terms_item(&purse_of(calls, 0)).get(1).expect("amounts").clone()
 }
 
@@ -1129,6 +1132,115 @@ pub(super) fn evidence(cast: &Cast) -> Value {
         1028,
         "the report is by the worker",
         [step(&written(none(), &[&honest, &credit(&two, 2, 0)], two.item.clone()))],
+    );
+    // Rules 9 to 11 of two entries, and rule 3 of a report and what follows it.
+    let report = |returned: u64| report_event(amounts_item(returned), 0);
+    let begun = sign(&entry(&|claims| claims.set(8, report(0))));
+    let granting = |before: &Signed, out: u64| {
+        sign(&follow(before, 1, &|claims| {
+            claims.set(5, agents_used(1));
+            claims.set(6, amounts_item(out));
+            claims.set(8, split_event(&cast.worker, terms_item(&purse_of(4, 2)), None));
+        }))
+    };
+    let pair = |one: &Signed, other: &Signed| step(&written(none(), &[one, other], none()));
+    family.accept(
+        "split-missing-from-out",
+        "a split of 4, by which out grew by 3",
+        [step(&between(&begun, &granting(&begun, 3)))],
+    );
+    family.refuse(
+        "split-counted-in-out",
+        "split-missing-from-out",
+        1028,
+        "out grew by 4",
+        [pair(&begun, &granting(&begun, 4))],
+    );
+    let idle = |out: u64| sign(&follow(&begun, 1, &|claims| claims.set(6, amounts_item(out))));
+    family.accept(
+        "out-without-a-split",
+        "out grew, and the entry is a report",
+        [step(&between(&begun, &idle(2)))],
+    );
+    let still = sign(&follow(&begun, 1, &|_| ()));
+    family.refuse(
+        "out-as-it-was",
+        "out-without-a-split",
+        1028,
+        "out stayed",
+        [pair(&begun, &still)],
+    );
+    let returning = |returned: u64| sign(&entry(&|claims| claims.set(8, report(returned))));
+    let three_back = returning(3);
+    let later =
+        |returned: u64| sign(&follow(&three_back, 1, &|claims| claims.set(8, report(returned))));
+    family.accept(
+        "returned-falls",
+        "what was returned falls from 3 to 2",
+        [step(&between(&three_back, &later(2)))],
+    );
+    family.refuse(
+        "returned-stays",
+        "returned-falls",
+        1028,
+        "it stays",
+        [pair(&three_back, &later(3))],
+    );
+    let first = credit(&two, 2, 0);
+    let second = |report: &Signed, total: u64, back: u64| {
+        sign(&follow(&first, 2, &|claims| {
+            claims.set(5, agents_used(1));
+            claims.set(6, amounts_item(4));
+            claims.set(7, amounts_item(back));
+            let total = amounts_item(total);
+            claims.set(8, array([uint(1), uint(0), bytes(report.id), total, uint(0)]));
+        }))
+    };
+    family.accept(
+        "total-falls",
+        "a second credit for the same split has a smaller total",
+        [step(&between(&first, &second(&three, 1, 2)))],
+    );
+    family.refuse(
+        "total-stays",
+        "total-falls",
+        1028,
+        "it has the same total",
+        [pair(&first, &second(&three, 2, 2))],
+    );
+    family.accept(
+        "report-credited-twice",
+        "two credits name one report",
+        [step(&between(&first, &second(&two, 3, 3)))],
+    );
+    family.refuse(
+        "two-reports-credited",
+        "report-credited-twice",
+        1028,
+        "the second names another report",
+        [pair(&first, &second(&three, 3, 3))],
+    );
+    family.accept(
+        "back-beyond-the-difference",
+        "back grew by 2, the total by 1",
+        [step(&between(&first, &second(&three, 3, 4)))],
+    );
+    let given = |returned: u64| {
+        let earlier = returning(returned);
+        let later = granting(&earlier, 4);
+        step(&written(root.item.clone(), &[&earlier, &later], none()))
+    };
+    family.accept(
+        "granted-after-returning",
+        "5 were returned, and then 4 granted and an agent used of 9",
+        [given(5)],
+    );
+    family.refuse(
+        "granted-within-the-rest",
+        "granted-after-returning",
+        1028,
+        "4 were returned",
+        [given(4)],
     );
     origin_forks(cast, &mut family);
     family.finish()

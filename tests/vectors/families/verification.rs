@@ -844,6 +844,57 @@ fn trust(cast: &Cast, family: &mut Family) {
         [verify("observer", &for_audience("other.example"), "worker", SECONDS)],
     );
 
+    // Of several reasons for which a chain counts for nothing, the first is told.
+    let mut anchor = cast.anchor_json();
+    anchor["depth"] = json!(1);
+    let over = json!({ "anchors": [anchor], "admit_untrusted_origins": true });
+    let mut revoked_too = over.clone();
+    let keys = [hex(cast.login.id().as_bytes())];
+    let list = json!({ "as_of": SECONDS - 30, "max_age": 3600, "keys": keys });
+    revoked_too["revocations"] = list.clone();
+    family.verifier_like("worker-less-depth-and-root-revoked", "worker", revoked_too.clone());
+    family.verifier_like(
+        "worker-root-revoked-trusting-earlier",
+        "worker",
+        json!({ "admit_untrusted_origins": true, "revocations": list }),
+    );
+    let mut foreign = json!([cast.anchor_json()]);
+    foreign[0]["key"] = json!(hex(cast.auditor.id().as_bytes()));
+    revoked_too["anchors"] = foreign;
+    family.verifier_like("worker-other-key-and-root-revoked", "worker", revoked_too);
+    let odd = claims(&|claims| {
+        claims.set(5, uint(SECONDS + 31));
+        claims.set(3, text("other.example"));
+    });
+    for (name, verifier, comment, bytes) in [
+        (
+            "unknown-before-revoked",
+            "worker-other-key-and-root-revoked",
+            "the root key is no anchor, and revoked",
+            &honest,
+        ),
+        (
+            "beyond-before-revoked",
+            "worker-less-depth-and-root-revoked",
+            "the chain goes beyond its anchor, whose key is revoked",
+            &honest,
+        ),
+        (
+            "revoked-before-not-yet-valid",
+            "worker-root-revoked-trusting-earlier",
+            "the root key is revoked, and the chain is not valid yet",
+            &odd,
+        ),
+        (
+            "not-yet-valid-before-not-for-me",
+            "worker-trusting",
+            "the chain is not valid yet, and made out to somebody else",
+            &odd,
+        ),
+    ] {
+        family.accept(name, comment, [read(bytes, verifier)]);
+    }
+
     // Without a chain.
     let bare = {
         let sent = Draft::new(&cast.login.identity)
