@@ -1,0 +1,499 @@
+"""The vectors' operations, as the README of `tests/vectors/` defines them, on `agent_envelope`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+from typing import Any
+
+from agent_envelope import delegation, identity, negotiation, state
+from agent_envelope.amounts import Amounts, Terms
+from agent_envelope.delegation import Anchor, Authority, Revocations
+from agent_envelope.envelope import Element, Envelope, Plain, decode
+from agent_envelope.errors import NAMES, Refused
+from agent_envelope.evidence import evidence
+from agent_envelope.limits import Limits
+from agent_envelope.verify import OBSERVER, Verified, Verifier, lineage_of, verify
+
+FORMAT = "agent-envelope-vectors/1"
+
+Json = dict[str, Any]
+
+
+# ---- values ---------------------------------------------------------------------------------------
+
+
+def integer(value: int | str) -> int:
+    return int(value)
+
+
+def big(value: int) -> int | str:
+    """An integer as the vectors write it."""
+    return value if value < 2**53 else str(value)
+
+
+def amounts_in(value: list[list[Any]]) -> Amounts:
+    return {(e[0], e[2] if len(e) == 3 else None): integer(e[1]) for e in value}
+
+
+def amounts_out(amounts: Mapping[tuple[int, str | None], int]) -> list[list[Any]]:
+    return [
+        [dimension, big(amount)] if unit is None else [dimension, big(amount), unit]
+        for (dimension, unit), amount in amounts.items()
+    ]
+
+
+def terms_in(value: Json | None) -> Terms | None:
+    if value is None:
+        return None
+    return Terms(
+        amounts_in(value["amounts"]),
+        integer(value["deadline"]),
+        integer(value["depth"]),
+        integer(value["wall"]) if "wall" in value else None,
+    )
+
+
+def terms_out(terms: Terms | None) -> Json | None:
+    if terms is None:
+        return None
+    found: Json = {
+        "amounts": amounts_out(terms.amounts),
+        "deadline": big(terms.deadline),
+        "depth": big(terms.depth),
+    }
+    if terms.wall is not None:
+        found["wall"] = big(terms.wall)
+    return found
+
+
+def scope_in(value: list[Any]) -> delegation.Scope:
+    return tuple((tuple(actions), tuple(prefix)) for actions, prefix in value)
+
+
+def scope_out(scope: delegation.Scope) -> list[Any]:
+    return [[list(actions), list(prefix)] for actions, prefix in scope]
+
+
+def limits_in(value: Json | None) -> Limits:
+    return Limits(**(value or {}))
+
+
+def hexes(values: list[str]) -> frozenset[bytes]:
+    return frozenset(map(bytes.fromhex, values))
+
+
+def verifier_in(value: Json) -> Verifier:
+    anchors = tuple(
+        Anchor(
+            key=bytes.fromhex(a["key"]),
+            issuer=a["issuer"],
+            subjects=frozenset(a["subjects"]) if "subjects" in a else None,
+            scope=scope_in(a["scope"]),
+            depth=a["depth"],
+            max_lifetime=a["max_lifetime"],
+            budget=terms_in(a.get("budget")),
+        )
+        for a in value["anchors"]
+    )
+    r = value.get("revocations")
+    revocations = None if r is None else Revocations(
+        r["as_of"],
+        r["max_age"],
+        hexes(r.get("links", [])),
+        hexes(r.get("tokens", [])),
+        hexes(r.get("keys", [])),
+    )
+    return Verifier(
+        agent=bytes.fromhex(value["agent"]) if "agent" in value else bytes(32),
+        anchors=anchors,
+        audience=value.get("audience"),
+        revocations=revocations,
+        skew=value.get("skew", 30),
+        require_sealed=value.get("require_sealed", False),
+        require_funding=value.get("require_funding", False),
+        admit_untrusted_origins=value.get("admit_untrusted_origins", False),
+        limits=limits_in(value.get("limits")),
+    )
+
+
+def authority_out(authority: Authority) -> Json:
+    running = authority.running
+    return {
+        "holder": authority.holder.hex(),
+        "issuer": authority.issuer,
+        "subject": authority.subject,
+        "anchor": authority.anchor.hex(),
+        "scope": scope_out(running.scope),
+        "depth": running.depth,
+        "window": None if running.window is None else list(running.window),
+        "audience": running.audience,
+        "conversation": None if running.conversation is None else running.conversation.hex(),
+        "budget": terms_out(authority.budget),
+    }
+
+
+def ids_out(envelope: Envelope) -> Json:
+    return {
+        "envelope": envelope.g.hex(),
+        "origin": envelope.origin.hex(),
+        "tip": envelope.tip.hex(),
+    }
+
+
+def plain_out(plain: Plain) -> Json:
+    return {"type": plain.type, "content": plain.content.hex()}
+
+
+def element_out(element: Element) -> Json:
+    found: Json = {
+        "index": element.index,
+        "id": element.id.hex(),
+        "author": element.author.hex(),
+        "hop": element.hop,
+        "kind": element.kind,
+    }
+    if element.body is None:
+        found["state"] = "absent"
+    elif element.sealed is not None:
+        found["state"] = "sealed"
+    else:
+        assert isinstance(element.form, Plain)
+        found |= {"state": "clear"} | plain_out(element.form)
+    return found
+
+
+def verified_out(verified: Verified) -> Json:
+    envelope = verified.envelope
+    package = verified.key_package
+    return ids_out(envelope) | {
+        "from": envelope.sender.hex(),
+        "conversation": envelope.conversation.hex(),
+        "labels": [list(label) for label in envelope.header.labels],
+        "terms": terms_out(envelope.header.terms),
+        "hops": [
+            {
+                "id": hop.id.hex(),
+                "signer": hop.content.signer.hex(),
+                "at": hop.content.at,
+                "next": [agent.hex() for agent in hop.content.next],
+                "count": hop.content.count,
+            }
+            for hop in envelope.hops
+        ],
+        "elements": [element_out(e) for e in envelope.elements if not e.is_control],
+        "chains": [
+            {"author": element.author.hex(), "status": status}
+            for element, status, _ in verified.chains
+        ],
+        "authorities": [authority_out(a) for a in verified.authorities],
+        "key_package": None if package is None or package.body is None else package.body.hex(),
+    }
+
+
+# ---- operations -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Case:
+    """What the steps of one case share."""
+
+    family: Family
+    objects: dict[str, Any] = field(default_factory=dict)
+
+    def verifier(self, name: str) -> Verifier:
+        return verifier_in(self.family.verifiers[name])
+
+    def identity(self, name: str) -> tuple[bytes, list[bytes]]:
+        value = self.family.identities[name]
+        return bytes.fromhex(value["agent"]), [bytes.fromhex(k) for k in value["sealing"]]
+
+
+Operation = Callable[[Case, Json], Json]
+OPERATIONS: dict[str, Operation] = {}
+
+
+def operation(name: str) -> Callable[[Operation], Operation]:
+    def register(run: Operation) -> Operation:
+        OPERATIONS[name] = run
+        return run
+
+    return register
+
+
+def data_of(step: Json) -> bytes:
+    return bytes.fromhex(step["bytes"])
+
+
+@operation("key-package")
+def _(_case: Case, step: Json) -> Json:
+    package = identity.key_package(data_of(step), step["now"], limits_in(step.get("limits")))
+    return {
+        "agent": package.agent.hex(),
+        "suite": package.suite,
+        "not_before": package.not_before,
+        "expires": package.expires,
+    }
+
+
+@operation("chain")
+def _(_case: Case, step: Json) -> Json:
+    chain = delegation.chain(data_of(step), limits_in(step.get("limits")))
+    return {"holder": chain.holder.hex(), "id": chain.id.hex()}
+
+
+@operation("decode")
+def _(_case: Case, step: Json) -> Json:
+    return ids_out(decode(data_of(step), limits_in(step.get("limits"))))
+
+
+@operation("verify")
+def _(case: Case, step: Json) -> Json:
+    verifier = case.verifier(step["verifier"])
+    return verified_out(verify(data_of(step), verifier, step["role"], step["now"]))
+
+
+@operation("origin-fork")
+def _(_case: Case, step: Json) -> Json:
+    fork = state.origin_fork(data_of(step))
+    return {"culprit": fork.culprit.hex(), "ids": [i.hex() for i in fork.ids]}
+
+
+@operation("evidence")
+def _(_case: Case, step: Json) -> Json:
+    found = evidence(data_of(step))
+    return {
+        "culprit": found.culprit.hex(),
+        "allotment": found.allotment.hex(),
+        "breach": found.breach,
+    }
+
+
+@operation("message")
+def _(_case: Case, step: Json) -> Json:
+    return {"type": type(negotiation.message(data_of(step))).__name__.lower()}
+
+
+@operation("agent-id")
+def _(_case: Case, step: Json) -> Json:
+    return {"text": identity.to_text(identity.agent_id(data_of(step)))}
+
+
+@operation("agent-id-text")
+def _(_case: Case, step: Json) -> Json:
+    return {"bytes": identity.from_text(step["text"]).hex()}
+
+
+@operation("resource")
+def _(_case: Case, step: Json) -> Json:
+    return {"segments": list(delegation.resource(step["text"]))}
+
+
+@operation("allows")
+def _(_case: Case, step: Json) -> Json:
+    action = delegation.check_action(step["action"])
+    path = delegation.resource(step["resource"])
+    return {"allowed": delegation.covers(scope_in(step["scope"]), action, path)}
+
+
+@operation("inbox")
+def _(case: Case, step: Json) -> Json:
+    rooms = {key: step[key] for key in ("envelopes", "principals") if key in step}
+    case.objects[step["as"]] = state.Inbox.of(case.verifier(step["verifier"]), **rooms)
+    return {}
+
+
+def allotment_out(element: Element) -> Json:
+    lineage = lineage_of(element)
+    audit = lineage.root.content.audit
+    return {
+        "id": lineage.id.hex(),
+        "payer": lineage.payer.hex(),
+        "grantor": lineage.signer.hex(),
+        "audit": None if audit is None else audit.hex(),
+        "terms": terms_out(lineage.terms),
+    }
+
+
+@operation("receive")
+def _(case: Case, step: Json) -> Json:
+    received = case.objects[step["inbox"]].receive(data_of(step), step["now"])
+    if "as" in step:
+        case.objects[step["as"]] = received
+    verified, after = received.verified, received.after
+    funding: str | list[Json] = [allotment_out(e) for e in verified.funding(after)]
+    if not funding:
+        funding = "none" if verified.envelope.header.terms is None else "declared"
+    return {
+        "admission": received.admission,
+        "after": after,
+        "standing": received.standing,
+        "verified": verified_out(verified),
+        "funding": funding,
+        "purses": [allotment_out(e) for e in verified.purses(after)],
+        "unfunded": verified.unfunded(after),
+    }
+
+
+@operation("open")
+def _(case: Case, step: Json) -> Json:
+    agent, sealing = case.identity(step["identity"])
+    return plain_out(case.objects[step["received"]].open(step["element"], agent, sealing))
+
+
+@operation("attach")
+def _(case: Case, step: Json) -> Json:
+    received = case.objects[step["received"]]
+    element = received.attach(step["element"], bytes.fromhex(step["body"]))
+    return plain_out(element.form) if isinstance(element.form, Plain) else {}
+
+
+@operation("authorize")
+def _(case: Case, step: Json) -> Json:
+    principals = step.get("principals")
+    found = case.objects[step["received"]].authorize(
+        step["element"],
+        step["action"],
+        step["resource"],
+        None if principals is None else [(issuer, subject) for issuer, subject in principals],
+    )
+    return {"authorities": [authority_out(a) for a in found]}
+
+
+@operation("sent")
+def _(case: Case, step: Json) -> Json:
+    envelope = case.objects[step["as"]] = decode(data_of(step))
+    return {"origin": envelope.origin.hex()}
+
+
+@operation("record-sent")
+def _(case: Case, step: Json) -> Json:
+    case.objects[step["inbox"]].record_sent(case.objects[step["sent"]])
+    return {}
+
+
+@operation("accept-reply")
+def _(case: Case, step: Json) -> Json:
+    reply = case.objects[step["received"]].verified.envelope
+    state.accept_reply(case.objects[step["sent"]], reply)
+    case.objects[step["as"]] = reply
+    return {}
+
+
+@operation("check-path")
+def _(case: Case, step: Json) -> Json:
+    path = verify(data_of(step), case.verifier(step["verifier"]), OBSERVER, step["now"])
+    state.check_path(case.objects[step["reply"]], path.envelope)
+    return {}
+
+
+@operation("merge")
+def _(case: Case, step: Json) -> Json:
+    case.objects[step["inbox"]].window.merge(case.objects[step["other"]].window)
+    return {}
+
+
+# ---- running --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Family:
+    name: str
+    cases: list[Json]
+    verifiers: Json
+    identities: Json
+
+    @classmethod
+    def load(cls, path: Path) -> Family:
+        value = json.loads(path.read_text())
+        if value["format"] != FORMAT:
+            raise ValueError(f"{path.name}: format {value['format']}")
+        if value["family"] != path.stem:
+            raise ValueError(f"{path.name}: family {value['family']}")
+        return cls(
+            value["family"],
+            value["cases"],
+            value.get("verifiers", {}),
+            value.get("identities", {}),
+        )
+
+
+@dataclass
+class Outcome:
+    differences: list[str]
+    error: BaseException | None = None
+
+
+COMPARED_PLACES = ("offset", "hop", "element", "link")
+
+
+def _unordered(value: Any) -> list[str]:
+    return sorted(json.dumps(member, sort_keys=True) for member in value)
+
+
+def differences(expected: Any, found: Any, path: str = "") -> list[str]:
+    """Where `found` is not as expected; what is not expected is not compared."""
+    if path.endswith(".authorities") and isinstance(found, list):
+        if _unordered(expected) != _unordered(found):
+            return [f"{path[1:]}: expected {json.dumps(expected)}, found {json.dumps(found)}"]
+        return []
+    if isinstance(expected, dict) and isinstance(found, dict):
+        result = []
+        for key, value in expected.items():
+            if key not in found:
+                result.append(f"{path[1:]}.{key}: expected {json.dumps(value)}, not computed")
+            else:
+                result += differences(value, found[key], f"{path}.{key}")
+        return result
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        return [
+            line
+            for i, (e, f) in enumerate(zip(expected, found))
+            for line in differences(e, f, f"{path}[{i}]")
+        ]
+    if expected != found:
+        return [f"{path[1:]}: expected {json.dumps(expected)}, found {json.dumps(found)}"]
+    return []
+
+
+def _compare_error(expected: Json, found: Refused) -> list[str]:
+    wanted = f"V-{expected['code']} {expected['name']} at {expected.get('at')}"
+    if NAMES.get(expected["code"]) != expected["name"]:
+        return [f"SPEC §12 has no error {expected['code']} {expected['name']}"]
+    if expected["code"] != found.code:
+        return [f"expected {wanted}, found {found}"]
+    place = expected.get("at", "")
+    if place.split(" ")[0] in COMPARED_PLACES and place != found.place:
+        return [f"expected {wanted}, found it at {found.place}"]
+    return []
+
+
+def run_case(family: Family, case: Json) -> Outcome:
+    shared = Case(family)
+    for i, step in enumerate(case["steps"]):
+        name, expect = step["do"], step["expect"]
+        where = f"step {i} ({name}): "
+        run = OPERATIONS.get(name)
+        if run is None:
+            return Outcome([where + "no such operation here"])
+        try:
+            found = run(shared, step)
+        except Refused as refused:
+            if "ok" in expect:
+                return Outcome([where + f"expected acceptance, found {refused}"], refused)
+            lines = _compare_error(expect["error"], refused)
+            if i == len(case["steps"]) - 1 and case["rule"] != f"V-{refused.code}":
+                lines = lines or [f"the case names {case['rule']}, found {refused}"]
+            if lines:
+                return Outcome([where + line for line in lines], refused)
+        except Exception as error:  # a fault of this implementation, to be shown as one
+            return Outcome([where + f"{type(error).__name__}: {error}"], error)
+        else:
+            if "ok" not in expect:
+                e = expect["error"]
+                return Outcome([where + f"expected V-{e['code']} {e['name']}, found acceptance"])
+            if lines := differences(expect["ok"], found):
+                return Outcome([where + line for line in lines])
+    return Outcome([])
