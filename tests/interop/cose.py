@@ -2,15 +2,15 @@
 
 Who does what:
 
-- `cbor2` (which cwt uses) decodes the envelope; nothing of `agent_envelope.cbor` is used.
-- cwt verifies COSE_Sign1 with alg −19 (Ed25519, RFC 9864) and external_aad; decrypts COSE_Encrypt with
-  a recipient of alg 50 (HPKE-4-KE of draft-ietf-cose-hpke), whose Recipient_structure it builds itself
-  from the `extra_info` it is given; and decrypts COSE_Encrypt0 with alg 24 and external_aad.
-- cwt's HPKE is `pyhpke`, its other primitives are those of `cryptography`.
-- This module adds the COSE tags 18, 96 and 16, which cwt wants and the envelope leaves out; computes
-  what SPEC.md has beside COSE – *g*, ids, the element chain, the external_aad of §4, §8.2 and §8.3,
-  `extra` of §8.2, key and iv of a sealed body – by `hashlib` and `cbor2`, and compares the plaintext
-  with what the vectors expect, or with its commitment.
+- `cbor2` (which cwt uses) decodes the envelope; nothing of `agent_envelope` is used.
+- cwt verifies COSE_Sign1 with alg -19 (Ed25519, RFC 9864) and external_aad; decrypts COSE_Encrypt
+  with a recipient of alg 50 (HPKE-4-KE of draft-ietf-cose-hpke), whose Recipient_structure it
+  builds itself from the `extra_info` it is given; and decrypts COSE_Encrypt0 with alg 24 and
+  external_aad. Its HPKE is `pyhpke`, its other primitives are those of `cryptography`.
+- This module adds the COSE tags 18, 96 and 16, which cwt wants and the envelope leaves out; and
+  computes what SPEC.md has beside COSE, by `hashlib` and `cbor2`: *g*, ids, the element chain, the
+  external_aad of §4, §8.2 and §8.3, `extra` of §8.2, key and iv of a sealed body. It compares the
+  secret with its aid, and the plaintext with its commitment.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ def open_body(message: list[Any], secret: bytes, s: list[Any]) -> bytes:
     if message[1] != {5: okm[32:]}:
         raise ValueError("the iv is another one")
     key = COSEKey.new({1: 4, 3: CHACHA20_POLY1305, -1: okm[:32]})
-    return COSE.new().decode(
-        cbor2.CBORTag(ENCRYPT0, message), key, external_aad=cbor2.dumps(s)
-    )
+    return COSE.new().decode(cbor2.CBORTag(ENCRYPT0, message), key, external_aad=cbor2.dumps(s))
 
 
 @dataclass
@@ -160,7 +158,7 @@ def check_envelope(tally: Tally, case: str, data: bytes, identities: dict[str, A
                         continue
                     try:
                         secret = open_audience(body, g, agent, private)
-                    except Exception as error:
+                    except Exception:
                         # Some vectors have a wrap that opens for nobody. It counts only if no
                         # reader opens any: see `run`.
                         tally.done.setdefault("audience not opened", 0)
@@ -182,7 +180,9 @@ def check_envelope(tally: Tally, case: str, data: bytes, identities: dict[str, A
                 s = [V1 + "content", c, author, kind, record[2]]
                 message = cbor2.loads(body_bytes)
 
-                def body_opens(message=message, secret=secret, s=s, author=author, record=record) -> None:
+                def body_opens(
+                    message=message, secret=secret, s=s, author=author, record=record
+                ) -> None:
                     salt, content_type, content = cbor2.loads(open_body(message, secret, s))
                     if digest(V1 + "commit", author, salt, content_type, content) != record[2]:
                         raise ValueError("another commitment")

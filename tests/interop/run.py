@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every test vector of `tests/vectors/` through this implementation, and its own tests.
 
-    python tests/interop/run.py [FAMILY…]
+python tests/interop/run.py [FAMILY…]
 """
 
 from __future__ import annotations

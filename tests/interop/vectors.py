@@ -22,7 +22,7 @@ FORMAT = "agent-envelope-vectors/1"
 Json = dict[str, Any]
 
 
-# ---- values ---------------------------------------------------------------------------------------
+# ---- values --------------------------------------------------------------------------------------
 
 
 def integer(value: int | str) -> int:
@@ -99,12 +99,16 @@ def verifier_in(value: Json) -> Verifier:
         for a in value["anchors"]
     )
     r = value.get("revocations")
-    revocations = None if r is None else Revocations(
-        r["as_of"],
-        r["max_age"],
-        hexes(r.get("links", [])),
-        hexes(r.get("tokens", [])),
-        hexes(r.get("keys", [])),
+    revocations = (
+        None
+        if r is None
+        else Revocations(
+            r["as_of"],
+            r["max_age"],
+            hexes(r.get("links", [])),
+            hexes(r.get("tokens", [])),
+            hexes(r.get("keys", [])),
+        )
     )
     return Verifier(
         agent=bytes.fromhex(value["agent"]) if "agent" in value else bytes(32),
@@ -193,7 +197,7 @@ def verified_out(verified: Verified) -> Json:
     }
 
 
-# ---- operations -----------------------------------------------------------------------------------
+# ---- operations ----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -395,7 +399,7 @@ def _(case: Case, step: Json) -> Json:
     return {}
 
 
-# ---- running --------------------------------------------------------------------------------------
+# ---- running -------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -450,7 +454,7 @@ def differences(expected: Any, found: Any, path: str = "") -> list[str]:
     if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         return [
             line
-            for i, (e, f) in enumerate(zip(expected, found))
+            for i, (e, f) in enumerate(zip(expected, found, strict=True))
             for line in differences(e, f, f"{path}[{i}]")
         ]
     if expected != found:

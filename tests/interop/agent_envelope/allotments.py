@@ -121,5 +121,3 @@ def worth(
     if lineage.terms.deadline <= now - skew:
         return "too-late"
     return COUNTS
-
-

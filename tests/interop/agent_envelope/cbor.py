@@ -80,7 +80,7 @@ class Reader:
         self.pos = pos
         self.end = len(data) if end is None else end
 
-    # ---- heads ----------------------------------------------------------------------------------
+    # ---- heads ----
 
     def head(self) -> tuple[int, int, int]:
         """Major type, argument and offset of the next item; V-101 to V-107."""
@@ -123,7 +123,7 @@ class Reader:
         if self.pos != self.end:
             raise Refused(108, self.pos)
 
-    # ---- items ----------------------------------------------------------------------------------
+    # ---- items ----
 
     def unsigned(self, maximum: int = MAX_COUNT) -> int:
         value, start = self.expect(UNSIGNED)
@@ -140,7 +140,7 @@ class Reader:
             raise Refused(121, start)
         return constant
 
-    def bytes(self, length: int | None = None) -> bytes:
+    def octets(self, length: int | None = None) -> bytes:
         size, start = self.expect(BYTES)
         if length is not None and size != length:
             raise Refused(115, start)
@@ -149,7 +149,7 @@ class Reader:
 
     def bytes_constant(self, constant: bytes) -> bytes:
         start = self.pos
-        if self.bytes() != constant:
+        if self.octets() != constant:
             raise Refused(121, start)
         return constant
 
@@ -213,9 +213,13 @@ class Reader:
             last = this
 
     def fields(self, required: Sequence[int], optional: Sequence[int] = ()) -> Iterator[int]:
-        """The keys of a map with integer keys; the caller reads each value (V-111 to V-114)."""
-        count, start = self.expect(MAP)
-        missing = set(required)
+        """The keys of a map with integer keys; the caller reads each value (V-111 to V-114).
+
+        A key is missing where it would stand: at the first greater key, else at the map's end.
+        """
+        count, _ = self.expect(MAP)
+        missing = {encode(key) for key in required}
+        place: int | None = None
         last: bytes | None = None
         for _ in range(count):
             at = self.pos
@@ -229,10 +233,12 @@ class Reader:
             key = argument if major == UNSIGNED else -1 - argument
             if key not in required and key not in optional:
                 raise Refused(111, at)
-            missing.discard(key)
+            missing.discard(this)
+            if place is None and any(absent < this for absent in missing):
+                place = at
             yield key
         if missing:
-            raise Refused(112, start)
+            raise Refused(112, self.pos if place is None else place)
 
     def nested(self) -> Reader:
         """A reader of what is in the next byte string, which holds one item and nothing else."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 import re
 
 from .amounts import Terms, read_terms
-from .cbor import MAX_COUNT, Reader
+from .cbor import Reader
 from .errors import Refused
 from .limits import Limits, Sums
 from .statement import LINK, Statement, read_agent, read_statement
@@ -23,7 +23,7 @@ Permission = tuple[tuple[str, ...], tuple[str, ...]]
 Scope = tuple[Permission, ...]
 
 
-# ---- scopes (§6.1) --------------------------------------------------------------------------------
+# ---- scopes (§6.1) -------------------------------------------------------------------------------
 
 
 def is_segment(text: str) -> bool:
@@ -84,7 +84,7 @@ def read_scope(reader: Reader) -> Scope:
     return tuple(permissions)
 
 
-# ---- links and chains (§6.1) ----------------------------------------------------------------------
+# ---- links and chains (§6.1) ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ def read_name(reader: Reader) -> str:
     return reader.plain_text(1, 256)
 
 
-def _read_claims(reader: Reader, root: bool) -> Claims:
-    start = reader.pos
+def _read_claims(reader: Reader, index: int) -> Claims:
+    root = index == 0
     c: dict[str, object] = dict.fromkeys(
         "issuer subject audience scope depth name terms conversation".split()
     )
@@ -126,7 +126,7 @@ def _read_claims(reader: Reader, root: bool) -> Claims:
             case 5:
                 c["not_before"] = reader.unsigned()
             case 7:
-                c["token"] = reader.bytes(16)
+                c["token"] = reader.octets(16)
             case 8:
                 c["holder"] = _read_confirmation(reader)
             case -65537:
@@ -141,10 +141,10 @@ def _read_claims(reader: Reader, root: bool) -> Claims:
                         case 4:
                             c["terms"] = read_terms(reader)
                         case 5:
-                            c["conversation"] = reader.bytes(32)
+                            c["conversation"] = reader.octets(32)
     claims = Claims(**c)  # type: ignore[arg-type]
     if claims.expires <= claims.not_before:
-        raise Refused(322, start)
+        raise Refused(322, f"link {index}")
     return claims
 
 
@@ -168,6 +168,7 @@ class Link:
     statement: Statement[Claims]
     signer: bytes
     """The root key, or the holder of the link above."""
+    index: int
 
     @property
     def claims(self) -> Claims:
@@ -200,7 +201,7 @@ class Chain:
         return self.links[-1].id
 
 
-# ---- narrowing (§6.2) -----------------------------------------------------------------------------
+# ---- narrowing (§6.2) ----------------------------------------------------------------------------
 
 
 class Ceiling(Enum):
@@ -223,7 +224,7 @@ class Running:
 
     def fold(self, link: Link) -> Running:
         """The running value after `link`, if that keeps V-502 to V-508."""
-        claims, at = link.claims, link.statement.at
+        claims, at = link.claims, f"link {link.index}"
         if claims.scope is not None and not narrower(claims.scope, self.scope):
             raise Refused(502, at)
         if self.depth < 1 or (claims.depth is not None and claims.depth > self.depth - 1):
@@ -285,20 +286,21 @@ def read_chain(reader: Reader, sums: Sums) -> Chain:
     sums.add("signatures", count, start)
     links: list[Link] = []
     running: Running | None = None
-    for i in range(count):
+    for _ in range(count):
         if not links:
-            statement = read_statement(
-                reader, LINK, None, lambda r: _read_claims(r, True), root=True
-            )
+            statement = read_statement(reader, LINK, None, lambda r: _read_claims(r, 0), root=True)
             assert statement.key_id is not None
-            link = Link(statement, statement.key_id)
+            link = Link(statement, statement.key_id, 0)
             if link.claims.holder == link.signer:
-                raise Refused(508, statement.at)
+                raise Refused(508, "link 0")
             running = literals(link)
         else:
             above = links[-1]
-            statement = read_statement(reader, LINK, above.id, lambda r: _read_claims(r, False))
-            link = Link(statement, above.claims.holder)
+            statement = read_statement(
+                reader, LINK, above.id, lambda r: _read_claims(r, len(links))
+            )
+            link = Link(statement, above.claims.holder, len(links))
+            assert running is not None
             running = running.fold(link)
         links.append(link)
     return Chain(tuple(links), reader.data[start : reader.pos])
@@ -317,7 +319,7 @@ def chain(data: bytes, limits: Limits = Limits()) -> Chain:
     return found
 
 
-# ---- anchors and what a chain is worth (§6.3, §6.4) -----------------------------------------------
+# ---- anchors and what a chain is worth (§6.3, §6.4) ----------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -366,10 +368,11 @@ class Revocations:
         return self.as_of + self.max_age <= now - skew or self.as_of > now + skew
 
     def has(self, chain: Chain) -> bool:
-        return chain.root_key in self.keys or any(
-            link.id in self.links or link.claims.token in self.tokens or link.claims.holder in self.keys
-            for link in chain.links
-        )
+        return chain.root_key in self.keys or any(map(self._has_link, chain.links))
+
+    def _has_link(self, link: Link) -> bool:
+        claims = link.claims
+        return link.id in self.links or claims.token in self.tokens or claims.holder in self.keys
 
 
 @dataclass(frozen=True)

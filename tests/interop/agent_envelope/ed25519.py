@@ -6,8 +6,8 @@ coordinates. Nothing secret passes through: it only verifies.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+import hashlib
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
@@ -154,7 +154,8 @@ def verify_batch(signatures: Sequence[tuple[bytes, bytes, bytes]]) -> bool:
     """Whether all are valid, by one equation; accepts exactly what `verify` accepts of each."""
     terms: list[tuple[int, list[Point]]] = []
     base = 0
-    for z, (key, message, signature) in zip(batch_coefficients(signatures), signatures):
+    coefficients = batch_coefficients(signatures)
+    for z, (key, message, signature) in zip(coefficients, signatures, strict=True):
         if len(signature) != 64 or not is_agent_id(key):
             return False
         r_bytes, s = signature[:32], int.from_bytes(signature[32:], "little")

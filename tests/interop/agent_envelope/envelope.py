@@ -39,10 +39,18 @@ class Plain:
 
 def read_plain(reader: Reader) -> Plain:
     reader.array(3)
-    return Plain(reader.bytes(16), reader.plain_text(0, 256), reader.bytes())
+    return Plain(reader.octets(16), reader.plain_text(0, 256), reader.octets())
 
 
-Body = Plain | SealedBody | Chain | Audience | Statement[KeyPackage] | Lineage | tuple[Statement[Entry], ...]
+Body = (
+    Plain
+    | SealedBody
+    | Chain
+    | Audience
+    | Statement[KeyPackage]
+    | Lineage
+    | tuple[Statement[Entry], ...]
+)
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,7 @@ def conversation(context: bytes, parties: tuple[bytes, ...]) -> bytes:
     return H("conversation", context, list(parties))
 
 
-# ---- reading, in the order of the bytes -----------------------------------------------------------
+# ---- reading, in the order of the bytes ----------------------------------------------------------
 
 
 def _read_agents(reader: Reader, limits: Limits, *, is_set: bool) -> tuple[bytes, ...]:
@@ -160,14 +168,18 @@ def _read_agents(reader: Reader, limits: Limits, *, is_set: bool) -> tuple[bytes
 
 def read_header(reader: Reader, limits: Limits) -> Header:
     h: dict[str, object] = {
-        "base": None, "in_reply_to": None, "terms": None, "labels": (), "via": None
+        "base": None,
+        "in_reply_to": None,
+        "terms": None,
+        "labels": (),
+        "via": None,
     }
     for key in reader.fields([1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11]):
         match key:
             case 1:
-                h["id"] = reader.bytes(16)
+                h["id"] = reader.octets(16)
             case 2:
-                h["context"] = reader.bytes(16)
+                h["context"] = reader.octets(16)
             case 3:
                 h["sender"] = read_agent(reader)
             case 4:
@@ -178,13 +190,13 @@ def read_header(reader: Reader, limits: Limits) -> Header:
                 h["expires"] = reader.unsigned()
             case 7:
                 reader.array(2)
-                h["base"] = reader.unsigned(), reader.bytes(32)
+                h["base"] = reader.unsigned(), reader.octets(32)
             case 8:
                 at = reader.pos
                 count = reader.array()
                 if count not in (1, 2):
                     raise Refused(119, at)
-                h["in_reply_to"] = reader.bytes(32), reader.bytes(32) if count == 2 else None
+                h["in_reply_to"] = reader.octets(32), reader.octets(32) if count == 2 else None
             case 9:
                 h["terms"] = read_terms(reader)
             case 10:
@@ -213,6 +225,19 @@ def _read_labels(reader: Reader, limits: Limits) -> tuple[tuple[str, str], ...]:
     return tuple(labels)
 
 
+def read_element(reader: Reader, index: int, before: bytes, sums: Sums) -> Element:
+    """An element; what it violates beyond the form of its bytes is said to be at the element."""
+    try:
+        return _read_element(reader, index, before, sums)
+    except Refused as refused:
+        if refused.code < 200:
+            raise
+        place = f"element {index}"
+        if isinstance(refused.at, str) and refused.at.startswith("link"):
+            place = f"{refused.at} of {place}"
+        raise Refused(refused.code, place) from None
+
+
 def _read_element(reader: Reader, index: int, before: bytes, sums: Sums) -> Element:
     start = reader.pos
     reader.array(2)
@@ -223,34 +248,32 @@ def _read_element(reader: Reader, index: int, before: bytes, sums: Sums) -> Elem
     sealed: tuple[int, bytes] | None = None
     references: tuple[bytes, ...] = ()
     elidable = False
-    record_start = record.pos
     for key in record.fields([1, 2], [3, 4, 5]):
         at = record.pos
         if key > 2 and kind in CONTROL:
-            raise Refused(309, record_start)
+            raise Refused(309)
         match key:
             case 1:
                 kind = record.unsigned()
                 if kind in UNASSIGNED:
-                    raise Refused(308, at)
+                    raise Refused(308)
             case 2:
-                commitment = record.bytes(32)
+                commitment = record.octets(32)
             case 3:
                 record.array(2)
-                sealed = record.unsigned(), record.bytes(32)
+                sealed = record.unsigned(), record.octets(32)
             case 4:
                 count = record.array_of(1, sums.limits.refs)
-                references = tuple(record.bytes(32) for _ in record.members(count))
+                references = tuple(record.octets(32) for _ in record.members(count))
             case 5:
                 record.integer(1)
                 elidable = True
     record.done()
     body: bytes | None = None
     form: Body | None = None
-    at = reader.pos
     if reader.null():
         if kind in CONTROL:
-            raise Refused(309, at)
+            raise Refused(309)
     else:
         inner = reader.nested()
         body = inner.rest()
@@ -292,12 +315,12 @@ def _read_body(reader: Reader, kind: int, sealed: bool, sums: Sums) -> Body:
     return read_sealed_body(reader) if sealed else read_plain(reader)
 
 
-def _read_hop(reader: Reader, first: bool, header: Header, limits: Limits) -> HopContent:
-    start = reader.pos
+def _read_hop(reader: Reader, index: int, header: Header, limits: Limits) -> HopContent:
+    first = index == 0
     values: dict[int, object] = {}
     for key in reader.fields([2, 4, 5], [1, 3, 6]):
         if first and key in (1, 3):
-            raise Refused(306, start)
+            raise Refused(306, f"hop {index}")
         match key:
             case 1:
                 values[1] = read_agent(reader)
@@ -308,7 +331,7 @@ def _read_hop(reader: Reader, first: bool, header: Header, limits: Limits) -> Ho
             case 4:
                 values[4] = reader.unsigned()
             case 5:
-                values[5] = reader.bytes(32)
+                values[5] = reader.octets(32)
             case 6:
                 count, at = reader.expect(ARRAY)
                 if count == 0:
@@ -317,7 +340,7 @@ def _read_hop(reader: Reader, first: bool, header: Header, limits: Limits) -> Ho
                     raise Refused(201, at)
                 values[6] = tuple(reader.unsigned() for _ in reader.members(count))
     if not first and not (1 in values and 3 in values):
-        raise Refused(306, start)
+        raise Refused(306, f"hop {index}")
     return HopContent(
         signer=header.sender if first else values[1],  # type: ignore[arg-type]
         next=values[2],  # type: ignore[arg-type]
@@ -326,6 +349,11 @@ def _read_hop(reader: Reader, first: bool, header: Header, limits: Limits) -> Ho
         head=values[5],  # type: ignore[arg-type]
         absent=values.get(6, ()),  # type: ignore[arg-type]
     )
+
+
+def read_hop(reader: Reader, parent: bytes, index: int, header: Header, limits: Limits) -> Hop:
+    """Hop 0, of which `parent` is *g*, or a later hop."""
+    return Hop(read_statement(reader, HOP, parent, lambda r: _read_hop(r, index, header, limits)))
 
 
 def decode(data: bytes, limits: Limits = Limits()) -> Envelope:
@@ -344,7 +372,7 @@ def decode(data: bytes, limits: Limits = Limits()) -> Envelope:
     elements = []
     before = g
     for index in range(reader.array_of(0, limits.elements)):
-        element = _read_element(reader, index, before, sums)
+        element = read_element(reader, index, before, sums)
         before = element.id
         elements.append(element)
     start = reader.pos
@@ -353,10 +381,7 @@ def decode(data: bytes, limits: Limits = Limits()) -> Envelope:
     hops: list[Hop] = []
     for k in range(count):
         parent = hops[-1].id if hops else g
-        statement = read_statement(
-            reader, HOP, parent, lambda r, first=k == 0: _read_hop(r, first, header, limits)
-        )
-        hops.append(Hop(statement))
+        hops.append(read_hop(reader, parent, k, header, limits))
     reader.done()
     if header.expires <= header.created:
         raise Refused(322, "header")
@@ -374,7 +399,7 @@ def decode(data: bytes, limits: Limits = Limits()) -> Envelope:
     return envelope
 
 
-# ---- rules of form beyond the bytes ---------------------------------------------------------------
+# ---- rules of form beyond the bytes --------------------------------------------------------------
 
 
 def _check_path(header: Header, hops: list[Hop], elements: int) -> None:

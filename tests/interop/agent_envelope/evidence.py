@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .allotments import grant_of
 from .amounts import Terms, at_most, minus, plus
-from .cbor import ARRAY, Reader
+from .cbor import Reader
 from .errors import Refused
 from .ledger import (
     Allotment,
@@ -60,7 +60,9 @@ def evidence(data: bytes, limits: Limits = Limits()) -> Conviction:
     if report is not None and not isinstance(report.content.event, Report):
         raise Refused(1028, "call")
     first = entries[0].content
-    if any(e.content.holder != first.holder or e.content.allotment != first.allotment for e in entries):
+    if any(
+        e.content.holder != first.holder or e.content.allotment != first.allotment for e in entries
+    ):
         raise Refused(1028, "call")
     if grant is not None and (grant.id != first.allotment or grant_of(grant).to != first.holder):
         raise Refused(1028, "call")
@@ -102,7 +104,9 @@ def _under(terms: Terms, entries: list[Statement[Entry]]) -> str | None:
         reporting, later = entries[0].content, entries[1].content
         if isinstance(reporting.event, Report) and later.seq > reporting.seq:
             returned = (
-                later.event.returned if isinstance(later.event, Report) else reporting.event.returned
+                later.event.returned
+                if isinstance(later.event, Report)
+                else reporting.event.returned
             )
             in_use = plus(plus(later.own, minus(later.out, later.back)), returned)
             if not at_most(in_use, terms.consumables):
@@ -125,8 +129,7 @@ def _against_report(entries: list[Statement[Entry]], report: Statement[Entry]) -
             isinstance(split.event, Split)
             and split.seq == credit.event.split
             and (
-                report.content.allotment != entries[0].id
-                or report.content.holder != split.event.to
+                report.content.allotment != entries[0].id or report.content.holder != split.event.to
             )
         ):
             return "E5"

@@ -79,7 +79,7 @@ def _read_payload(reader: Reader, limits: Limits) -> KeyPackage:
                 if suite != SUITE_X25519:
                     raise Refused(122, at)
             case 3:
-                sealing_key = reader.bytes(32)
+                sealing_key = reader.octets(32)
             case 4:
                 not_before = reader.unsigned()
             case 5:

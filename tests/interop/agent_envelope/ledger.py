@@ -11,8 +11,7 @@ from .errors import Refused
 from .limits import Sums
 from .statement import ALLOTMENT, ENTRY, Statement, read_agent, read_statement
 
-
-# ---- form (§11.2) ---------------------------------------------------------------------------------
+# ---- form (§11.2) --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Entry:
 
 
 def hash_or_null(reader: Reader) -> bytes | None:
-    return None if reader.null() else reader.bytes(32)
+    return None if reader.null() else reader.octets(32)
 
 
 def read_allotment(reader: Reader) -> Statement[Allotment]:
@@ -85,11 +84,11 @@ def _read_allotment(reader: Reader) -> Allotment:
             case 4:
                 a["request"] = hash_or_null(reader)
             case 5:
-                a["nonce"] = reader.bytes(16)
+                a["nonce"] = reader.octets(16)
             case 6:
                 a["audit"] = read_agent(reader)
             case 7:
-                a["authority"] = reader.bytes(32)
+                a["authority"] = reader.octets(32)
     return Allotment(**a)  # type: ignore[arg-type]
 
 
@@ -105,7 +104,7 @@ def _read_entry(reader: Reader, split: bool) -> Entry:
             case 1:
                 e["holder"] = read_agent(reader)
             case 2:
-                e["allotment"] = reader.bytes(32)
+                e["allotment"] = reader.octets(32)
             case 3:
                 e["prev"] = hash_or_null(reader)
             case 4:
@@ -133,7 +132,7 @@ def _read_event(reader: Reader, split: bool) -> Split | Credit | Report:
     if tag == 0:
         return Split(read_agent(reader), read_terms(reader), hash_or_null(reader))
     if tag == 1:
-        number, report = reader.unsigned(), reader.bytes(32)
+        number, report = reader.unsigned(), reader.octets(32)
         total = read_amounts(reader, consumable=True)
         return Credit(number, report, total, _read_flag(reader))
     returned = read_amounts(reader, consumable=True)
@@ -161,7 +160,7 @@ def _read_basis(reader: Reader) -> tuple[int, bytes | None]:
     basis = _read_code(reader, 2)
     if count != (2 if basis == 1 else 1):
         raise Refused(119, start)
-    return basis, reader.bytes(32) if basis == 1 else None
+    return basis, reader.octets(32) if basis == 1 else None
 
 
 def read_history(reader: Reader, sums: Sums) -> tuple[Statement[Entry], ...]:
@@ -174,7 +173,7 @@ def read_history(reader: Reader, sums: Sums) -> tuple[Statement[Entry], ...]:
     return tuple(read_entry(reader) for _ in range(count))
 
 
-# ---- rules (§11.5) --------------------------------------------------------------------------------
+# ---- rules (§11.5) -------------------------------------------------------------------------------
 
 
 def breach_alone(entry: Entry, terms: Terms, returned_before: Amounts | None = None) -> str | None:
@@ -283,7 +282,9 @@ def breach_of_history(entries: Sequence[Statement[Entry]], terms: Terms) -> tupl
             broken = broken or breach_between(earlier, statement)
         if broken is None and isinstance(entry.event, Credit):
             credit = entry.event
-            if not 0 <= credit.split < i or not isinstance(entries[credit.split].content.event, Split):
+            if not 0 <= credit.split < i or not isinstance(
+                entries[credit.split].content.event, Split
+            ):
                 broken = "E5"
             grown = minus(credit.total, totals.get(credit.split, {}))
             totals[credit.split] = credit.total

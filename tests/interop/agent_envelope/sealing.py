@@ -21,7 +21,7 @@ HINT = 8
 TAG = 16
 
 
-# ---- form (§8.2, §8.3) ----------------------------------------------------------------------------
+# ---- form (§8.2, §8.3) ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,16 @@ def _read_content_layer(reader: Reader) -> bytes:
     header.done()
     iv = b""
     for _ in reader.fields([5]):
-        iv = reader.bytes(12)
+        iv = reader.octets(12)
     return iv
 
 
 def read_audience(reader: Reader, sums: Sums) -> Audience:
     reader.array(2)
-    aid = reader.bytes(32)
+    aid = reader.octets(32)
     reader.array(4)
     iv = _read_content_layer(reader)
-    ciphertext = reader.bytes(32 + TAG)
+    ciphertext = reader.octets(32 + TAG)
     start = reader.pos
     count = reader.array_of(1, sums.limits.readers)
     sums.add("readers", count, start)
@@ -86,24 +86,24 @@ def _read_recipient(reader: Reader) -> Recipient:
         if key == 1:
             header.integer(ALG_HPKE_4_KE)
         else:
-            hint = header.bytes(HINT)
+            hint = header.octets(HINT)
     header.done()
     for _ in reader.fields([-4]):
-        ek = reader.bytes(32)
-    return Recipient(protected, hint, ek, reader.bytes(32 + TAG))
+        ek = reader.octets(32)
+    return Recipient(protected, hint, ek, reader.octets(32 + TAG))
 
 
 def read_sealed_body(reader: Reader) -> SealedBody:
     reader.array(3)
     iv = _read_content_layer(reader)
     at = reader.pos
-    ciphertext = reader.bytes()
+    ciphertext = reader.octets()
     if len(ciphertext) < TAG:
         raise Refused(122, at)
     return SealedBody(iv, ciphertext)
 
 
-# ---- HPKE base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20Poly1305 (RFC 9180) ----------
+# ---- HPKE-4-KE, RFC 9180 base mode ---------------------------------------------------------------
 
 KEM, KDF, AEAD = 0x0020, 0x0001, 0x0003
 KEM_SUITE = b"KEM" + KEM.to_bytes(2, "big")
@@ -160,7 +160,7 @@ def aead_open(key: bytes, nonce: bytes, ciphertext: bytes, aad: bytes) -> bytes 
         return None
 
 
-# ---- opening (§8.2, §8.3) -------------------------------------------------------------------------
+# ---- opening (§8.2, §8.3) ------------------------------------------------------------------------
 
 
 def wrap_info(g: bytes, agent: bytes, protected: bytes) -> bytes:
@@ -177,9 +177,7 @@ def enc_structure(context: str, external_aad: bytes) -> bytes:
     return encode([context, CONTENT_HEADER, external_aad])
 
 
-def open_audience(
-    audience: Audience, g: bytes, agent: bytes, private: bytes
-) -> bytes | None:
+def open_audience(audience: Audience, g: bytes, agent: bytes, private: bytes) -> bytes | None:
     """The secret of an audience, by the recipient with the hint of this sealing key, if any."""
     public = X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
     for recipient in audience.recipients:

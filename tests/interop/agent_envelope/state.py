@@ -7,27 +7,25 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 from .cbor import Reader
-from .delegation import Authority, check_action, resource
+from .delegation import Authority, Chain, check_action, resource
 from .envelope import (
-    AUTHORITY,
-    Chain,
     Element,
     Envelope,
+    Hop,
     Plain,
-    _read_hop,
     read_header,
+    read_hop,
     read_plain,
 )
 from .errors import Refused
 from .hashes import H
 from .limits import Limits
 from .sealing import Audience, SealedBody, content_aad, open_audience, open_body, read_sealed_body
-from .statement import HOP, read_statement
 from .verify import READER, Verified, Verifier, check_content, verify
 
 MAX_HOPS_OF_ONE = 64
 
-# ---- the replay window (§10.1) --------------------------------------------------------------------
+# ---- the replay window (§10.1) -------------------------------------------------------------------
 
 NEW, CONTINUED, FORKED, ANOTHER_PATH = "new", "continued", "forked", "another-path"
 NO_AUTHORITY = H("principal")
@@ -198,7 +196,7 @@ class ReplayWindow:
         self.past, self.envelopes, self.floors = merged.past, merged.envelopes, merged.floors
 
 
-# ---- conversations (§10.2) ------------------------------------------------------------------------
+# ---- conversations (§10.2) -----------------------------------------------------------------------
 
 FORK, CONTINUES, GAP, BRANCH, JOINED = "fork", "continues", "gap", "branch", "joined"
 Stand = tuple[int, bytes]
@@ -237,7 +235,9 @@ class Conversations:
         base = envelope.header.base
         if any(h.base == base and h.origin != envelope.origin for h in line):
             return FORK
-        answered = envelope.header.in_reply_to is None or self._holds(envelope.header.in_reply_to[0])
+        answered = envelope.header.in_reply_to is None or self._holds(
+            envelope.header.in_reply_to[0]
+        )
         if (base is None or any(h.stand == base for h in line)) and answered:
             return CONTINUES
         if (line and base is not None) or not answered:
@@ -297,7 +297,7 @@ class Conversations:
         del self.held[oldest]
 
 
-# ---- a reader with its state ----------------------------------------------------------------------
+# ---- a reader with its state ---------------------------------------------------------------------
 
 
 @dataclass
@@ -422,7 +422,7 @@ class Inbox:
         return self.conversations.record(envelope, None)
 
 
-# ---- replies (§10.4) ------------------------------------------------------------------------------
+# ---- replies (§10.4) -----------------------------------------------------------------------------
 
 
 def accept_reply(request: Envelope, reply: Envelope) -> None:
@@ -448,7 +448,7 @@ def check_path(reply: Envelope, path: Envelope) -> None:
         raise Refused(805, "envelope")
 
 
-# ---- two hops 0 (§10.3) ---------------------------------------------------------------------------
+# ---- two hops 0 (§10.3) --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -468,15 +468,15 @@ def origin_fork(data: bytes, limits: Limits = Limits()) -> OriginFork:
     g = H("envelope", inner.rest())
     header = read_header(inner, limits)
     inner.done()
-    hops = []
+    hops: list[Hop] = []
     for _ in range(2):
         at = reader.pos
-        statement = read_statement(reader, HOP, g, lambda r: _read_hop(r, True, header, limits))
-        if hops and statement.id <= hops[0].id:
-            raise Refused(118 if statement.id == hops[0].id else 117, at)
-        hops.append(statement)
+        hop = read_hop(reader, g, 0, header, limits)
+        if hops and hop.id <= hops[0].id:
+            raise Refused(118 if hop.id == hops[0].id else 117, at)
+        hops.append(hop)
     reader.done()
     for k, hop in enumerate(hops):
-        if not hop.signed_by(header.sender):
+        if not hop.statement.signed_by(header.sender):
             raise Refused(410, f"hop {k}")
     return OriginFork(header.sender, (hops[0].id, hops[1].id))

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from . import ed25519
-from .cbor import MAP, Reader, encode
+from .cbor import Reader, encode
 from .errors import Refused
 from .hashes import PREFIX, sha256
 
@@ -57,7 +57,7 @@ class Statement(Generic[T]):
 def read_agent(reader: Reader) -> bytes:
     """32 bytes that can be an agent id (V-115, V-123)."""
     at = reader.pos
-    key = reader.bytes(32)
+    key = reader.octets(32)
     if not ed25519.is_agent_id(key):
         raise Refused(123, at)
     return key
@@ -83,14 +83,13 @@ def read_statement(
         else:
             key_id = read_agent(header)
     header.done()
-    unprotected, at = reader.expect(MAP)
-    if unprotected:
-        raise Refused(121, at)
+    for _ in reader.fields([]):
+        pass
     payload_reader = reader.nested()
     payload = payload_reader.rest()
     content = read_payload(payload_reader)
     payload_reader.done()
-    signature = reader.bytes(64)
+    signature = reader.octets(64)
     return Statement(
         kind=kind,
         parent=parent,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from .allotments import Lineage, worth
@@ -19,9 +18,7 @@ from .delegation import (
 from .envelope import (
     ALLOTMENT,
     AUTHORITY,
-    CONTROL,
     KEY_PACKAGE,
-    REPORT,
     Element,
     Envelope,
     Plain,
