@@ -249,7 +249,6 @@ def _read_element(reader: Reader, index: int, before: bytes, sums: Sums) -> Elem
     references: tuple[bytes, ...] = ()
     elidable = False
     for key in record.fields([1, 2], [3, 4, 5]):
-        at = record.pos
         if key > 2 and kind in CONTROL:
             raise Refused(309)
         match key:
