@@ -29,5 +29,6 @@ mod spec;
 mod support;
 mod topologies;
 mod unusable_drafts;
+mod vectors;
 mod why;
 mod workflow;
