@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .amounts import (
@@ -22,8 +22,10 @@ from .amounts import (
     read_unit,
 )
 from .cbor import Reader
+from .envelope import NEGOTIATION, Envelope, Plain
 from .errors import Refused
 from .pricing import Tariff, read_tariff
+from .state import Received
 
 CONTENT_TYPE = "application/agent-envelope-negotiation+cbor"
 MAX_METERS = 64
@@ -170,3 +172,115 @@ def message(data: bytes) -> Message:
     found = read_message(reader)
     reader.done()
     return found
+
+
+# ---- a negotiation, by either side ---------------------------------------------------------------
+
+
+def message_of(
+    received: Received, agent: bytes | None = None, sealing: Sequence[bytes] = ()
+) -> Message:
+    """The one message of an envelope that was admitted for the first time (V-1109)."""
+    elements = [e for e in received.verified.envelope.elements if e.kind == NEGOTIATION]
+    if len(elements) != 1:
+        raise Refused(1109, "envelope")
+    index = elements[0].index
+    at = f"element {index}"
+    if index < received.after:
+        raise Refused(703, at)
+    element = received.element(index)
+    if element.body is None:
+        raise Refused(704, at)
+    if element.sealed is not None:
+        plain = received.open(index, agent or bytes(32), sealing)
+    else:
+        assert isinstance(element.form, Plain)
+        plain = element.form
+    if plain.type != CONTENT_TYPE:
+        raise Refused(908, at)
+    return message(plain.content)
+
+
+@dataclass
+class Negotiation:
+    """What was said between two, from the first ask to the request (§11.8)."""
+
+    asker: bytes
+    worker: bytes
+    conversation: bytes = b""
+    last: tuple[bytes, Message] | None = None
+    """The origin of the last envelope that counted, and its message."""
+    asks: int = 0
+    offer: Offer | None = None
+    request: bytes | None = None
+
+    def take(self, envelope: Envelope, said: Message, now: int) -> None:
+        """The next message; what is refused leaves the negotiation as it was."""
+        self._check_envelope(envelope, any_reply=self.last is None)
+        last = None if self.last is None else self.last[1]
+        by_asker = envelope.sender == self.asker
+        match said:
+            case Ask():
+                follows = by_asker and (last is None or isinstance(last, Offer))
+            case Accept():
+                follows = by_asker and isinstance(last, Offer)
+            case Offer():
+                follows = not by_asker and isinstance(last, Ask)
+            case Refuse():
+                follows = isinstance(last, Offer if by_asker else Ask)
+        if not follows:
+            raise Refused(1107, "envelope")
+        if isinstance(said, Ask) and self.asks == MAX_ASKS:
+            raise Refused(1110, "envelope")
+        offer = said if isinstance(said, Offer) else self.offer
+        if isinstance(said, (Offer, Accept)) and offer is not None and now >= offer.valid_until:
+            raise Refused(1111, "envelope")
+        self.asks += isinstance(said, Ask)
+        self.offer = offer
+        self.conversation = envelope.conversation
+        self.last = envelope.origin, said
+
+    def _check_envelope(self, envelope: Envelope, *, any_reply: bool) -> None:
+        sides = {self.asker, self.worker}
+        if envelope.sender not in sides:
+            raise Refused(1108, "envelope")
+        if not (sides - {envelope.sender}) <= set(envelope.header.to):
+            raise Refused(331, "header")
+        if any_reply:
+            return
+        assert self.last is not None
+        if envelope.conversation != self.conversation:
+            raise Refused(804, "envelope")
+        answered = envelope.header.in_reply_to
+        if answered is None:
+            raise Refused(801, "envelope")
+        if answered[0] != self.last[0]:
+            raise Refused(802, "envelope")
+
+    def settle(self, received: Received, now: int) -> Offer:
+        """The request, which rests on the acceptance."""
+        envelope = received.verified.envelope
+        if self.last is None or isinstance(self.last[1], (Ask, Offer)):
+            raise Refused(1112, "envelope")
+        if isinstance(self.last[1], Refuse):
+            raise Refused(1113, "envelope")
+        if self.request is not None:
+            raise Refused(1117, "envelope")
+        if envelope.sender != self.asker:
+            raise Refused(1108, "envelope")
+        self._check_envelope(envelope, any_reply=False)
+        if received.after:
+            raise Refused(703, "envelope")
+        offer = self.offer
+        assert offer is not None
+        if now >= offer.valid_until:
+            raise Refused(1111, "envelope")
+        terms = envelope.header.terms
+        if terms is None:
+            raise Refused(1114, "header")
+        if not covers(terms, offer.need) or (AGENTS in offer.need and terms.depth == 0):
+            raise Refused(1115, "header")
+        if not terms.within(offer.max) or (offer.max.wall is not None and terms.wall is None):
+            raise Refused(1116, "header")
+        self.request = envelope.origin
+        return offer
