@@ -350,7 +350,7 @@ def _(case: Case, step: Json) -> Json:
 @operation("attach")
 def _(case: Case, step: Json) -> Json:
     received = case.objects[step["received"]]
-    element = received.attach(step["element"], bytes.fromhex(step["body"]))
+    element = received.attach(step["element"], data_of(step))
     return plain_out(element.form) if isinstance(element.form, Plain) else {}
 
 

@@ -107,8 +107,6 @@ class Reader:
             self.pos += size
             if argument < (24 if size == 1 else 1 << 4 * size):
                 raise Refused(102, start)
-        if BYTES <= major <= MAP and argument > self.end - self.pos:
-            raise Refused(101, start)
         return major, argument, start
 
     def expect(self, major: int) -> tuple[int, int]:
@@ -116,7 +114,13 @@ class Reader:
         found, argument, start = self.head()
         if found != major:
             raise Refused(110, start)
+        self._has_content(major, argument, start)
         return argument, start
+
+    def _has_content(self, major: int, argument: int, start: int) -> None:
+        """A length or count may not exceed the bytes left (V-101)."""
+        if BYTES <= major <= MAP and argument > self.end - self.pos:
+            raise Refused(101, start)
 
     def done(self) -> None:
         """Nothing may follow (V-108)."""
@@ -253,6 +257,7 @@ class Reader:
     def skip(self, depth: int = 32) -> None:
         """Reads any one item, to check its form only."""
         major, argument, start = self.head()
+        self._has_content(major, argument, start)
         if depth == 0:
             raise Refused(201, start)
         if major in (BYTES, TEXT):

@@ -35,8 +35,11 @@ def resource(text: str) -> tuple[str, ...]:
     segments = tuple(text.split("/")) if text else ()
     if len(segments) > MAX_SEGMENTS:
         raise Refused(201, "call")
-    if not all(map(is_segment, segments)):
-        raise Refused(122, "call")
+    at = 0
+    for segment in segments:
+        if not is_segment(segment):
+            raise Refused(122, at)
+        at += len(segment) + 1
     return segments
 
 

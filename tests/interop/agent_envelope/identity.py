@@ -21,9 +21,9 @@ AHEAD = 60
 def agent_id(key: bytes) -> bytes:
     """Bytes that come by themselves as an agent id."""
     if len(key) != 32:
-        raise Refused(115, "call")
+        raise Refused(115, 0)
     if not ed25519.is_agent_id(key):
-        raise Refused(123, "call")
+        raise Refused(123, 0)
     return key
 
 
@@ -39,16 +39,19 @@ def to_text(agent: bytes) -> str:
 
 def from_text(text: str) -> bytes:
     """The agent id that `text` is the one text of (V-123)."""
-    digits = text.removeprefix(DID_KEY)
-    if digits == text or len(digits) > 48 or any(c not in ALPHABET for c in digits):
-        raise Refused(123, "call")
+    if not text.startswith(DID_KEY):
+        raise Refused(123, 0)
+    at = len(DID_KEY)
+    digits = text[at:]
+    if len(digits) > 48 or any(c not in ALPHABET for c in digits):
+        raise Refused(123, at)
     number = 0
     for c in digits:
         number = number * 58 + ALPHABET.index(c)
     data = number.to_bytes(36, "big").lstrip(b"\0")
     agent = data[2:]
     if data[:2] != MULTICODEC or not ed25519.is_agent_id(agent) or to_text(agent) != text:
-        raise Refused(123, "call")
+        raise Refused(123, at)
     return agent
 
 

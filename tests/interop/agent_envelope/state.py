@@ -204,8 +204,9 @@ Stand = tuple[int, bytes]
 
 @dataclass(frozen=True)
 class Held:
-    """An envelope in the line of its sender."""
+    """An envelope in the line of its sender. It is held once, whatever its path and version."""
 
+    g: bytes
     origin: bytes
     base: Stand | None
     stand: Stand
@@ -233,7 +234,7 @@ class Conversations:
         here = self.held.get(envelope.conversation)
         line = here.lines.get(envelope.sender, []) if here is not None else []
         base = envelope.header.base
-        if any(h.base == base and h.origin != envelope.origin for h in line):
+        if any(h.base == base and h.g != envelope.g for h in line):
             return FORK
         answered = envelope.header.in_reply_to is None or self._holds(
             envelope.header.in_reply_to[0]
@@ -273,10 +274,12 @@ class Conversations:
         if envelope.sender == self.agent:
             conversation.principal = None
         line = conversation.lines.setdefault(envelope.sender, [])
-        if not any(h.origin == envelope.origin for h in line):
+        if not any(h.g == envelope.g for h in line):
             count, head = envelope.hops[0].content.count, envelope.hops[0].content.head
             base = envelope.header.base
-            line.append(Held(envelope.origin, base, ((base[0] if base else 0) + count, head)))
+            line.append(
+                Held(envelope.g, envelope.origin, base, ((base[0] if base else 0) + count, head))
+            )
             if len(line) > self.line:
                 del line[0]
         return standing
@@ -330,22 +333,16 @@ class Received:
         if index < self.after:
             raise Refused(703, at)
         mine = self.verified.authorities_of(element.author)
+        if not mine:
+            raise Refused(701, at)
+        covering = [a for a in mine if a.covers(action, segments)]
         if principals is None:
-            if not mine:
-                raise Refused(701, at)
-            covering = [a for a in mine if a.covers(action, segments)]
-            if not covering:
-                raise Refused(702, at)
-            return covering[:1]
-        found = []
-        for issuer, subject in principals:
-            theirs = [a for a in mine if (a.issuer, a.subject) == (issuer, subject)]
-            if not theirs:
-                raise Refused(701, at)
-            covering = [a for a in theirs if a.covers(action, segments)]
-            if not covering:
-                raise Refused(702, at)
-            found.append(covering[0])
+            found = covering[:1]
+        else:
+            by_principal = {(a.issuer, a.subject): a for a in reversed(covering)}
+            found = [by_principal[p] for p in principals if p in by_principal]
+        if len(found) < (1 if principals is None else len(principals)):
+            raise Refused(702, at)
         return found
 
     def open(self, index: int, agent: bytes, sealing: Sequence[bytes]) -> Plain:
