@@ -136,6 +136,7 @@ fn every_case_comes_to_what_its_file_says() {
 
 #[test]
 fn every_case_has_its_form_and_is_one_change_away_from_one_that_is_accepted() {
+    let mut far = Vec::new();
     for (family, file) in kept() {
         assert_eq!(file["format"], "agent-envelope-vectors/1");
         assert_eq!(text(&file["family"]), family);
@@ -153,11 +154,14 @@ fn every_case_has_its_form_and_is_one_change_away_from_one_that_is_accepted() {
                 Some(base) => {
                     let base = by_name.get(base).unwrap_or_else(|| panic!("{name}: no {base}"));
                     assert_eq!(code(base), None, "the base of {name} is refused");
-                    assert!(is_one_change(case, base), "{name} is not one change away from its base");
+                    if !is_one_change(case, base) {
+                        far.push(name);
+                    }
                 }
             }
         }
     }
+    assert!(far.is_empty(), "not one change away from their base: {far:?}");
 }
 
 #[test]
@@ -167,14 +171,16 @@ fn there_are_enough_cases_and_every_code_is_reached_twice() {
     let negative = all.iter().filter(|case| code(case).is_some()).count();
     assert!(all.len() >= 250, "{} cases", all.len());
     assert!(negative * 100 >= all.len() * 70, "{negative} of {} are refused", all.len());
+    let mut few = Vec::new();
     for (number, name) in Error::REGISTRY {
         let reached = all.iter().filter(|case| code(case) == Some(u64::from(*number))).count();
         let listed = README.contains(&format!("| V-{number} | "));
         assert_eq!(UNREACHED.contains(number), listed, "V-{number} in the README");
         if listed {
             assert_eq!(reached, 0, "{number} {name} is reached, so it is no exception");
-        } else {
-            assert!(reached >= 2, "{number} {name} is reached {reached} times");
+        } else if reached < 2 {
+            few.push(format!("{number} {name}: {reached}"));
         }
     }
+    assert!(few.is_empty(), "reached less than twice: {few:?}");
 }

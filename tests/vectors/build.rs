@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use agent_envelope::{
-    DelegationChain, Entropy, Grant, KeyPackage, Narrow, Scope, Subjects, Timestamp, TrustAnchor,
+    DelegationChain, Entropy, Grant, KeyPackage, Limits, Narrow, Revocations, Scope, Subjects,
+    Timestamp, TrustAnchor, TrustAnchors, Verifier,
 };
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -96,6 +97,13 @@ impl Cast {
             "audience": AUDIENCE,
             "anchors": [self.anchor_json()],
         })
+    }
+
+    /// The same as a verifier of the crate.
+    pub(crate) fn made(&self, agent: &Agent) -> Verifier {
+        let anchors = TrustAnchors::new([self.anchor()]).expect("one anchor");
+        Verifier::new(agent.id(), Some(AUDIENCE), anchors, Revocations::none(), Limits::default())
+            .expect("limits that admit something")
     }
 
     pub(crate) fn grant(&self, holder: &Agent, grant: Grant, label: &str) -> DelegationChain {

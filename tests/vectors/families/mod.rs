@@ -1,6 +1,10 @@
 //! The families of vectors.
 
+mod delegation;
 mod encoding;
+mod identity;
+mod opening;
+mod state;
 mod structure;
 mod verification;
 
@@ -11,5 +15,17 @@ use super::build::Cast;
 /// All families, in the order in which they are best read.
 pub(crate) fn all() -> Vec<Value> {
     let cast = Cast::new();
-    vec![encoding::family(&cast), structure::family(&cast), verification::family(&cast)]
+    let families = [
+        identity::family,
+        identity::signatures,
+        encoding::family,
+        structure::family,
+        delegation::family,
+        verification::family,
+        opening::family,
+        state::replay,
+        state::conversations,
+        state::authority,
+    ];
+    families.map(|family: fn(&Cast) -> Value| family(&cast)).to_vec()
 }
