@@ -399,6 +399,67 @@ def _(case: Case, step: Json) -> Json:
     return {}
 
 
+@operation("transcript")
+def _(case: Case, step: Json) -> Json:
+    agent, _ = case.identity(step["identity"])
+    other = bytes.fromhex(step["other"])
+    asker, worker = (agent, other) if step["side"] == "asker" else (other, agent)
+    case.objects[step["as"]] = negotiation.Negotiation(asker, worker)
+    return {}
+
+
+@operation("transcript-receive")
+def _(case: Case, step: Json) -> Json:
+    received = case.objects[step["received"]]
+    said = negotiation.message_of(received, *case.identity(step["identity"]))
+    case.objects[step["transcript"]].take(received.verified.envelope, said, step["now"])
+    return {"type": type(said).__name__.lower()}
+
+
+@operation("transcript-send")
+def _(case: Case, step: Json) -> Json:
+    """What entropy makes of an envelope is no concern of a receiver (§2.4).
+
+    So the envelope that the case expects is taken for the one that was built, and must be one
+    that says the message, in reply to the right envelope.
+    """
+    agent, _ = case.identity(step["identity"])
+    if not any(bytes.fromhex(step["entropy"])):
+        raise Refused(901, "call")
+    said = negotiation.message(bytes.fromhex(step["message"]))
+    talk = case.objects[step["transcript"]]
+    request = case.objects[step["reply_to"]].verified.envelope if "reply_to" in step else None
+    to = [request.sender] if request is not None else hexes(step["to"])
+    talk.check(agent, to, said, step["now"])
+    data = bytes.fromhex(step["expect"].get("ok", {}).get("bytes", ""))
+    built = verify(data, Verifier(agent, (), admit_untrusted_origins=True), OBSERVER, step["now"])
+    envelope = built.envelope
+    tip = request.tip if request is not None and len(request.hops) > 1 else None
+    if (
+        envelope.sender != agent
+        or set(envelope.header.to) != set(to)
+        or envelope.header.in_reply_to != (None if request is None else (request.origin, tip))
+        or negotiation.message_of(state.Received(built, state.NEW, 0, "")) != said
+    ):
+        raise ValueError("the envelope does not say what was to be said")
+    talk.take(envelope, said, step["now"])
+    case.objects[step["as"]] = envelope
+    return {"bytes": data.hex()}
+
+
+@operation("settle")
+def _(case: Case, step: Json) -> Json:
+    settled = case.objects[step["as"]] = case.objects[step["transcript"]].settle(step["now"])
+    return {"asker": settled.asker.hex(), "worker": settled.worker.hex()}
+
+
+@operation("check-request")
+def _(case: Case, step: Json) -> Json:
+    received = case.objects[step["received"]]
+    terms = case.objects[step["settled"]].check_request(received, step["now"])
+    return {"terms": terms_out(terms)}
+
+
 # ---- running -------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .amounts import Terms
 from .cbor import Reader
-from .delegation import COUNTS, Authority, Chain, Revocations, read_chain
+from .delegation import COUNTS, Anchor, Authority, Chain, Revocations, read_chain
 from .errors import Refused
 from .ledger import Allotment, Entry, Split, breach_alone, read_allotment, read_entry
 from .limits import Sums
@@ -77,12 +77,13 @@ def read_lineage(reader: Reader, sums: Sums) -> Lineage:
     above: Statement[Allotment] | Statement[Entry] = root
     splits = []
     for _ in range(count - 1):
-        split = read_entry(reader, split=True)
+        split = read_entry(reader)
         entry, granted = split.content, grant_of(above)
         if (
-            entry.holder != granted.to
+            not isinstance(entry.event, Split)
+            or entry.holder != granted.to
             or entry.allotment != above.id
-            or grant_of(split).to == entry.holder
+            or entry.event.to == entry.holder
         ):
             raise Refused(1010, split.at)
         if breach_alone(entry, granted.terms) is not None:
@@ -95,25 +96,25 @@ def read_lineage(reader: Reader, sums: Sums) -> Lineage:
 def worth(
     lineage: Lineage,
     chain_worth: tuple[str, Authority | None] | None,
-    is_anchor: bool,
+    anchor: Anchor | None,
     revocations: Revocations | None,
     now: int,
     skew: int,
 ) -> str:
     """Whether an allotment whose signatures hold counts, and if not, why."""
     terms = lineage.root.content.terms
-    if not is_anchor:
-        if chain_worth is None or chain_worth[0] != COUNTS:
-            return "unknown-payer"
-        authority = chain_worth[1]
-        assert authority is not None
-        ceiling = authority.budget
-        if (
-            ceiling is None
-            or not terms.within(ceiling)
-            or (ceiling.wall is not None and terms.wall is None)
-        ):
-            return "beyond-ceiling"
+    if anchor is not None:
+        ceiling = anchor.budget
+    elif chain_worth is not None and chain_worth[1] is not None:
+        ceiling = chain_worth[1].budget
+    else:
+        return "unknown-payer"
+    if (
+        ceiling is None
+        or not terms.within(ceiling)
+        or (ceiling.wall is not None and terms.wall is None)
+    ):
+        return "beyond-ceiling"
     if revocations is not None:
         holders = {lineage.payer, *(s.content.holder for s in lineage.splits)}
         if holders & revocations.keys:

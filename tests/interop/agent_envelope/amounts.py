@@ -13,7 +13,6 @@ MAX_ENTRIES = 32
 COMPUTE, MONEY, AGENTS_N = 2, 6, 7
 CONSUMABLES = frozenset(range(1, 10))
 CEILINGS = frozenset({16, 17})
-PRIVATE = 1 << 20
 
 Key = tuple[int, str | None]
 """A dimension and its unit: another unit is another dimension."""
@@ -37,26 +36,17 @@ def money_unit(unit: str) -> bool:
     return bool(UNIT.fullmatch(unit) and MONEY_UNIT.fullmatch(unit))
 
 
-def check_dimension(dimension: int, at: int | str) -> None:
-    """The dimension is assigned, and of its own kind, or private (V-122)."""
-    n = dimension >> 2
-    if n >= PRIVATE:
-        return
-    if n not in (CEILINGS if is_ceiling(dimension) else CONSUMABLES):
-        raise Refused(122, at)
-
-
 def check_unit(dimension: int, unit: str | None, at: int | str) -> None:
-    """The dimension has such a unit as it can have (V-122)."""
+    """Money and compute have a unit of their form, other named dimensions none (V-122)."""
     n = dimension >> 2
-    if unit is not None and not UNIT.fullmatch(unit):
-        raise Refused(122, at)
+    if n not in (CEILINGS if is_ceiling(dimension) else CONSUMABLES):
+        return
     if n == MONEY:
         valid = unit is not None and money_unit(unit)
     elif n == COMPUTE:
         valid = unit is not None and DIGEST.fullmatch(unit) is not None
     else:
-        valid = unit is None or n >= PRIVATE
+        valid = unit is None
     if not valid:
         raise Refused(122, at)
 
@@ -83,19 +73,12 @@ class Ascending:
         self.last = key
 
 
-def read_dimension(reader: Reader, *, consumable: bool = False) -> int:
-    at = reader.pos
-    dimension = reader.unsigned()
-    check_dimension(dimension, at)
-    if consumable and is_ceiling(dimension):
-        raise Refused(122, at)
-    return dimension
-
-
-def read_unit(reader: Reader, dimension: int) -> str:
+def read_unit(reader: Reader) -> str:
+    """1 to 64 visible ASCII characters."""
     at = reader.pos
     unit = reader.text()
-    check_unit(dimension, unit, at)
+    if not UNIT.fullmatch(unit):
+        raise Refused(122, at)
     return unit
 
 
@@ -116,13 +99,12 @@ def read_amounts(reader: Reader, *, consumable: bool = False) -> Amounts:
         size = reader.array()
         if size not in (2, 3):
             raise Refused(119, start)
-        dimension = read_dimension(reader, consumable=consumable)
+        dimension = reader.unsigned()
         amount = read_amount(reader)
-        if size == 3:
-            unit: str | None = read_unit(reader, dimension)
-        else:
-            unit = None
-            check_unit(dimension, None, start)
+        unit = read_unit(reader) if size == 3 else None
+        check_unit(dimension, unit, start)
+        if consumable and is_ceiling(dimension):
+            raise Refused(122, start)
         ascending.next((dimension, unit), start)
         amounts[dimension, unit] = amount
     return amounts

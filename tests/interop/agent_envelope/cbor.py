@@ -137,12 +137,18 @@ class Reader:
 
     def integer(self, constant: int) -> int:
         """An integer whose value the format fixes (V-121)."""
+        start = self.pos
+        if self.signed() != constant:
+            raise Refused(121, start)
+        return constant
+
+    def signed(self) -> int:
         major, argument, start = self.head()
         if major not in (UNSIGNED, NEGATIVE):
             raise Refused(110, start)
-        if (argument if major == UNSIGNED else -1 - argument) != constant:
-            raise Refused(121, start)
-        return constant
+        if argument > MAX_COUNT:
+            raise Refused(116, start)
+        return argument if major == UNSIGNED else -1 - argument
 
     def octets(self, length: int | None = None) -> bytes:
         size, start = self.expect(BYTES)
@@ -222,27 +228,35 @@ class Reader:
         A key is missing where it would stand: at the first greater key, else at the map's end.
         """
         count, _ = self.expect(MAP)
-        missing = {encode(key) for key in required}
-        place: int | None = None
+        pending = sorted(encode(key) for key in required)
         last: bytes | None = None
-        for _ in range(count):
+        for i in range(count):
             at = self.pos
-            major, argument, _ = self.head()
-            if major not in (UNSIGNED, NEGATIVE):
-                raise Refused(110, at)
+            key = self.signed()
             this = self.data[at : self.pos]
             if last is not None and this <= last:
                 raise Refused(113 if this == last else 114, at)
             last = this
-            key = argument if major == UNSIGNED else -1 - argument
+            if pending and pending[0] < this:
+                later = self._place_of(pending[0], count - 1 - i)
+                raise Refused(112, at) if later is None else Refused(114, later)
             if key not in required and key not in optional:
                 raise Refused(111, at)
-            missing.discard(this)
-            if place is None and any(absent < this for absent in missing):
-                place = at
+            if pending and pending[0] == this:
+                del pending[0]
             yield key
-        if missing:
-            raise Refused(112, self.pos if place is None else place)
+        if pending:
+            raise Refused(112, self.pos)
+
+    def _place_of(self, key: bytes, pairs: int) -> int | None:
+        """Where a key stands in the rest of a map, of which the next item is a value."""
+        probe = Reader(self.data, self.pos, self.end)
+        for _ in range(pairs):
+            probe.skip()
+            if probe.data.startswith(key, probe.pos, probe.end):
+                return probe.pos
+            probe.skip()
+        return None
 
     def nested(self) -> Reader:
         """A reader of what is in the next byte string, which holds one item and nothing else."""

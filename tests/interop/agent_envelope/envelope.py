@@ -249,8 +249,6 @@ def _read_element(reader: Reader, index: int, before: bytes, sums: Sums) -> Elem
     references: tuple[bytes, ...] = ()
     elidable = False
     for key in record.fields([1, 2], [3, 4, 5]):
-        if key > 2 and kind in CONTROL:
-            raise Refused(309)
         match key:
             case 1:
                 kind = record.unsigned()
@@ -268,6 +266,8 @@ def _read_element(reader: Reader, index: int, before: bytes, sums: Sums) -> Elem
                 record.integer(1)
                 elidable = True
     record.done()
+    if kind in CONTROL and (sealed is not None or references or elidable):
+        raise Refused(309)
     body: bytes | None = None
     form: Body | None = None
     if reader.null():
@@ -318,8 +318,6 @@ def _read_hop(reader: Reader, index: int, header: Header, limits: Limits) -> Hop
     first = index == 0
     values: dict[int, object] = {}
     for key in reader.fields([2, 4, 5], [1, 3, 6]):
-        if first and key in (1, 3):
-            raise Refused(306, f"hop {index}")
         match key:
             case 1:
                 values[1] = read_agent(reader)
@@ -338,7 +336,7 @@ def _read_hop(reader: Reader, index: int, header: Header, limits: Limits) -> Hop
                 if count > limits.elements:
                     raise Refused(201, at)
                 values[6] = tuple(reader.unsigned() for _ in reader.members(count))
-    if not first and not (1 in values and 3 in values):
+    if (1 in values, 3 in values) != (not first, not first):
         raise Refused(306, f"hop {index}")
     return HopContent(
         signer=header.sender if first else values[1],  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .allotments import grant_of
 from .amounts import Terms, at_most, minus, plus
@@ -42,7 +43,7 @@ def _read_grant(reader: Reader) -> Statement[Allotment] | Statement[Entry]:
         key = payload.unsigned()
         payload.skip()
         if key == 8:
-            return read_entry(reader, split=True)
+            return read_entry(reader)
     return read_allotment(reader)
 
 
@@ -66,6 +67,12 @@ def evidence(data: bytes, limits: Limits = Limits()) -> Conviction:
         raise Refused(1028, "call")
     if grant is not None and (grant.id != first.allotment or grant_of(grant).to != first.holder):
         raise Refused(1028, "call")
+    keys = [(entry.content.seq, entry.id) for entry in entries]
+    if any(a >= b for a, b in pairwise(keys)):
+        raise Refused(1028, "call")
+    if grant is not None and not isinstance(grant.content, Allotment):
+        if not isinstance(grant.content.event, Split):
+            raise Refused(1028, "call")
     breach = _breach(grant, entries, report)
     if breach is None:
         raise Refused(1028, "call")

@@ -92,12 +92,11 @@ def _read_allotment(reader: Reader) -> Allotment:
     return Allotment(**a)  # type: ignore[arg-type]
 
 
-def read_entry(reader: Reader, *, split: bool = False) -> Statement[Entry]:
-    """An entry; only a split in a lineage."""
-    return read_statement(reader, ENTRY, None, lambda r: _read_entry(r, split))
+def read_entry(reader: Reader) -> Statement[Entry]:
+    return read_statement(reader, ENTRY, None, _read_entry)
 
 
-def _read_entry(reader: Reader, split: bool) -> Entry:
+def _read_entry(reader: Reader) -> Entry:
     e: dict[str, object] = {}
     for key in reader.fields([1, 2, 3, 4, 5, 6, 7, 8]):
         match key:
@@ -116,17 +115,17 @@ def _read_entry(reader: Reader, split: bool) -> Entry:
             case 7:
                 e["back"] = read_amounts(reader, consumable=True)
             case 8:
-                e["event"] = _read_event(reader, split)
+                e["event"] = _read_event(reader)
     return Entry(**e)  # type: ignore[arg-type]
 
 
-def _read_event(reader: Reader, split: bool) -> Split | Credit | Report:
+def _read_event(reader: Reader) -> Split | Credit | Report:
     start = reader.pos
     count = reader.array()
     at = reader.pos
     tag = reader.unsigned()
-    if tag > 2 or (split and tag != 0):
-        raise Refused(121 if split else 122, at)
+    if tag > 2:
+        raise Refused(122, at)
     if count != (4, 5, 6)[tag]:
         raise Refused(119, start)
     if tag == 0:
@@ -177,7 +176,7 @@ def read_history(reader: Reader, sums: Sums) -> tuple[Statement[Entry], ...]:
 
 
 def breach_alone(entry: Entry, terms: Terms, returned_before: Amounts | None = None) -> str | None:
-    """Which of rules 1 to 6 one entry breaks under granted terms, as `E2`, or `form` for rule 1.
+    """Which of rules 1 to 6 one entry breaks under granted terms: `E2`, …, or `order` for rule 1.
 
     `returned_before` is what the latest report before it says is returned, if that is known.
     """
@@ -185,11 +184,11 @@ def breach_alone(entry: Entry, terms: Terms, returned_before: Amounts | None = N
     granted = terms.consumables
     # 1
     if (entry.prev is None) != (entry.seq == 0):
-        return "form"
+        return "order"
     if entry.seq == 0:
         expected = event.terms.consumables if isinstance(event, Split) else {}
         if entry.out != expected or entry.back:
-            return "form"
+            return "order"
     # 2
     if not at_most(entry.back, entry.out):
         return "E5"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from .amounts import (
     AGENTS,
@@ -17,7 +18,6 @@ from .amounts import (
     is_advisory,
     is_ceiling,
     read_amounts,
-    read_dimension,
     read_terms,
     read_unit,
 )
@@ -97,11 +97,11 @@ KEYS: dict[int, tuple[list[int], list[int]]] = {
 
 
 def read_message(reader: Reader) -> Message:
-    start = reader.pos
     kind = _type(reader)
-    v: dict[int, object] = {}
+    v: dict[int, Any] = {}
+    places: dict[int, int] = {}
     for key in reader.fields(*KEYS[kind]):
-        at = reader.pos
+        at = places[key] = reader.pos
         match kind, key:
             case _, 1:
                 reader.unsigned()
@@ -127,26 +127,26 @@ def read_message(reader: Reader) -> Message:
                 retry = v[key] = reader.unsigned()
                 if retry == 0:
                     raise Refused(122, at)
-    message: Message
+    return _without_contradiction(kind, v, places)
+
+
+def _without_contradiction(kind: int, v: dict[int, Any], places: dict[int, int]) -> Message:
+    """The message, whose parts fit each other (V-122)."""
     match kind:
         case 0:
-            message = Ask(v[2], v[3])  # type: ignore[arg-type]
-            sound = covers(message.want, message.floor)
+            if not covers(v[2], v[3]):
+                raise Refused(122, places[3])
+            return Ask(v[2], v[3])
         case 1:
-            message = Offer(v[2], v[3], v[4], v[5], v[6], v.get(7))  # type: ignore[arg-type]
-            sound = (
-                covers(message.max, message.need)
-                and not (message.max.depth == 0 and AGENTS in message.need)
-                and all(k in message.meters for k in message.max.amounts if not is_advisory(k[0]))
-            )
+            most: Terms = v[4]
+            if not covers(most, v[2]) or (most.depth == 0 and AGENTS in v[2]):
+                raise Refused(122, places[2])
+            if not all(key in v[5] for key in most.amounts if not is_advisory(key[0])):
+                raise Refused(122, places[5])
+            return Offer(v[2], v[3], most, v[5], v[6], v.get(7))
         case 2:
-            message, sound = Accept(), True
-        case _:
-            message = Refuse(v[2], v.get(3), v.get(4))  # type: ignore[arg-type]
-            sound = message.lacking is None or message.code in (0, 1, 4)
-    if not sound:
-        raise Refused(122, start)
-    return message
+            return Accept()
+    return Refuse(v[2], v.get(3), v.get(4))
 
 
 def _read_meters(reader: Reader) -> tuple[Key, ...]:
@@ -157,10 +157,9 @@ def _read_meters(reader: Reader) -> tuple[Key, ...]:
         size = reader.array()
         if size not in (1, 2):
             raise Refused(119, at)
-        dimension = read_dimension(reader)
-        unit = read_unit(reader, dimension) if size == 2 else None
-        if unit is None:
-            check_unit(dimension, None, at)
+        dimension = reader.unsigned()
+        unit = read_unit(reader) if size == 2 else None
+        check_unit(dimension, unit, at)
         ascending.next((dimension, unit), at)
         meters.append((dimension, unit))
     return tuple(meters)
@@ -203,7 +202,7 @@ def message_of(
 
 @dataclass
 class Negotiation:
-    """What was said between two, from the first ask to the request (§11.8)."""
+    """What was said between two, from the first ask to the last message (§11.8)."""
 
     asker: bytes
     worker: bytes
@@ -212,13 +211,12 @@ class Negotiation:
     """The origin of the last envelope that counted, and its message."""
     asks: int = 0
     offer: Offer | None = None
-    request: bytes | None = None
 
-    def take(self, envelope: Envelope, said: Message, now: int) -> None:
-        """The next message; what is refused leaves the negotiation as it was."""
-        self._check_envelope(envelope, any_reply=self.last is None)
+    def check(self, sender: bytes, to: Collection[bytes], said: Message, now: int) -> None:
+        """Whether `sender` may say this now, to these."""
+        _check_sides({self.asker, self.worker}, sender, to)
         last = None if self.last is None else self.last[1]
-        by_asker = envelope.sender == self.asker
+        by_asker = sender == self.asker
         match said:
             case Ask():
                 follows = by_asker and (last is None or isinstance(last, Offer))
@@ -235,52 +233,78 @@ class Negotiation:
         offer = said if isinstance(said, Offer) else self.offer
         if isinstance(said, (Offer, Accept)) and offer is not None and now >= offer.valid_until:
             raise Refused(1111, "envelope")
+
+    def take(self, envelope: Envelope, said: Message, now: int) -> None:
+        """The next message; what is refused leaves the negotiation as it was."""
+        _check_sides({self.asker, self.worker}, envelope.sender, envelope.header.to)
+        if self.last is not None:
+            _check_reply(envelope, self.conversation, self.last[0])
+        self.check(envelope.sender, envelope.header.to, said, now)
         self.asks += isinstance(said, Ask)
-        self.offer = offer
+        if isinstance(said, Offer):
+            self.offer = said
         self.conversation = envelope.conversation
         self.last = envelope.origin, said
 
-    def _check_envelope(self, envelope: Envelope, *, any_reply: bool) -> None:
-        sides = {self.asker, self.worker}
-        if envelope.sender not in sides:
-            raise Refused(1108, "envelope")
-        if not (sides - {envelope.sender}) <= set(envelope.header.to):
-            raise Refused(331, "header")
-        if any_reply:
-            return
-        assert self.last is not None
-        if envelope.conversation != self.conversation:
-            raise Refused(804, "envelope")
-        answered = envelope.header.in_reply_to
-        if answered is None:
-            raise Refused(801, "envelope")
-        if answered[0] != self.last[0]:
-            raise Refused(802, "envelope")
-
-    def settle(self, received: Received, now: int) -> Offer:
-        """The request, which rests on the acceptance."""
-        envelope = received.verified.envelope
+    def settle(self, now: int) -> Settled:
+        """What the two have settled by an acceptance."""
         if self.last is None or isinstance(self.last[1], (Ask, Offer)):
-            raise Refused(1112, "envelope")
+            raise Refused(1112, "call")
         if isinstance(self.last[1], Refuse):
-            raise Refused(1113, "envelope")
-        if self.request is not None:
-            raise Refused(1117, "envelope")
+            raise Refused(1113, "call")
+        assert self.offer is not None
+        if now >= self.offer.valid_until:
+            raise Refused(1111, "call")
+        return Settled(self.asker, self.worker, self.conversation, self.last[0], self.offer)
+
+
+@dataclass
+class Settled:
+    asker: bytes
+    worker: bytes
+    conversation: bytes
+    acceptance: bytes
+    """The origin of the envelope that accepts."""
+    offer: Offer
+    request: bytes | None = None
+
+    def check_request(self, received: Received, now: int) -> Terms:
+        """The terms of the one request that rests on this."""
+        envelope = received.verified.envelope
         if envelope.sender != self.asker:
-            raise Refused(1108, "envelope")
-        self._check_envelope(envelope, any_reply=False)
+            raise Refused(1108, "header")
+        _check_sides({self.asker, self.worker}, envelope.sender, envelope.header.to)
+        _check_reply(envelope, self.conversation, self.acceptance)
         if received.after:
-            raise Refused(703, "envelope")
-        offer = self.offer
-        assert offer is not None
-        if now >= offer.valid_until:
+            raise Refused(703, "element 0")
+        if now >= self.offer.valid_until:
             raise Refused(1111, "envelope")
         terms = envelope.header.terms
         if terms is None:
             raise Refused(1114, "header")
-        if not covers(terms, offer.need) or (AGENTS in offer.need and terms.depth == 0):
+        need, most = self.offer.need, self.offer.max
+        if not covers(terms, need) or (AGENTS in need and terms.depth == 0):
             raise Refused(1115, "header")
-        if not terms.within(offer.max) or (offer.max.wall is not None and terms.wall is None):
+        if not terms.within(most) or (most.wall is not None and terms.wall is None):
             raise Refused(1116, "header")
+        if self.request is not None:
+            raise Refused(1117, "envelope")
         self.request = envelope.origin
-        return offer
+        return terms
+
+
+def _check_sides(sides: set[bytes], sender: bytes, to: Collection[bytes]) -> None:
+    if sender not in sides:
+        raise Refused(1108, "header")
+    if not sides - {sender} <= set(to):
+        raise Refused(331, "header")
+
+
+def _check_reply(envelope: Envelope, conversation: bytes, origin: bytes) -> None:
+    answered = envelope.header.in_reply_to
+    if answered is None:
+        raise Refused(801, "header")
+    if answered[0] != origin:
+        raise Refused(802, "header")
+    if envelope.conversation != conversation:
+        raise Refused(804, "header")

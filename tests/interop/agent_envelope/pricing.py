@@ -14,9 +14,9 @@ from .amounts import (
     check_unit,
     consumables,
     is_advisory,
+    is_ceiling,
     money_unit,
     read_amount,
-    read_dimension,
     read_unit,
 )
 from .cbor import MAX_AMOUNT, Reader
@@ -46,7 +46,6 @@ class Tariff:
 
 
 def read_tariff(reader: Reader) -> Tariff:
-    start = reader.pos
     unit = ""
     prices: dict[Key, tuple[int, int]] = {}
     free: list[int] = []
@@ -64,20 +63,19 @@ def read_tariff(reader: Reader) -> Tariff:
                     size = reader.array()
                     if size not in (3, 4):
                         raise Refused(119, at)
-                    dimension = read_dimension(reader, consumable=True)
+                    dimension = reader.unsigned()
                     rate = read_amount(reader), read_amount(reader)
-                    name = read_unit(reader, dimension) if size == 4 else None
-                    if name is None:
-                        check_unit(dimension, None, at)
-                    if dimension >> 2 == MONEY and name != unit:
+                    name = read_unit(reader) if size == 4 else None
+                    check_unit(dimension, name, at)
+                    if is_ceiling(dimension) or (dimension >> 2 == MONEY and name != unit):
                         raise Refused(122, at)
                     ascending.next((dimension, name), at)
                     prices[dimension, name] = rate
             case 3:
-                for _ in reader.members(reader.array_of(1, MAX_ENTRIES)):
-                    free.append(read_dimension(reader, consumable=True))
-    if {dimension for dimension, _ in prices} & set(free):
-        raise Refused(122, start)
+                for place in reader.members(reader.array_of(1, MAX_ENTRIES)):
+                    free.append(reader.unsigned())
+                    if is_ceiling(free[-1]) or any(d == free[-1] for d, _ in prices):
+                        raise Refused(122, place)
     return Tariff(unit, prices, frozenset(free))
 
 

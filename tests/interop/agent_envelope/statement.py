@@ -86,10 +86,10 @@ def read_statement(
     for _ in reader.fields([]):
         pass
     payload_reader = reader.nested()
+    signature = reader.octets(64)
     payload = payload_reader.rest()
     content = read_payload(payload_reader)
     payload_reader.done()
-    signature = reader.octets(64)
     return Statement(
         kind=kind,
         parent=parent,

@@ -47,8 +47,8 @@ class Verifier:
     least_suite: int = SUITE_X25519
     limits: Limits = Limits()
 
-    def has_anchor(self, key: bytes) -> bool:
-        return any(anchor.key == key for anchor in self.anchors)
+    def anchor(self, key: bytes) -> Anchor | None:
+        return next((anchor for anchor in self.anchors if anchor.key == key), None)
 
 
 class Window(Protocol):
@@ -192,7 +192,7 @@ def verify_decoded(
 
     # 8. The origin.
     if (
-        not verifier.has_anchor(envelope.sender)
+        verifier.anchor(envelope.sender) is None
         and not any(e.author == envelope.sender and value == COUNTS for e, value, _ in chains)
         and not verifier.admit_untrusted_origins
     ):
@@ -217,7 +217,7 @@ def verify_decoded(
             worth(
                 lineage,
                 None if lineage.chain is None else judged(lineage.chain),
-                verifier.has_anchor(lineage.payer),
+                verifier.anchor(lineage.payer),
                 revocations,
                 now,
                 verifier.skew,
