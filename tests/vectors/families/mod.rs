@@ -2,7 +2,10 @@
 
 mod delegation;
 mod encoding;
+mod funding;
 mod identity;
+mod local;
+mod negotiation;
 mod opening;
 mod state;
 mod structure;
@@ -26,6 +29,13 @@ pub(crate) fn all() -> Vec<Value> {
         state::replay,
         state::conversations,
         state::authority,
+        funding::allotments,
+        funding::evidence,
+        negotiation::family,
+        local::arithmetic,
+        local::configuration,
+        local::builders,
+        local::ledgers,
     ];
     families.map(|family: fn(&Cast) -> Value| family(&cast)).to_vec()
 }
