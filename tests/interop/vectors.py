@@ -8,13 +8,26 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agent_envelope import delegation, identity, negotiation, state
-from agent_envelope.amounts import Amounts, Terms
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from agent_envelope import delegation, identity, keeping, negotiation, pricing, state
+from agent_envelope.amounts import (
+    MONEY,
+    UNIT,
+    Amounts,
+    Terms,
+    check_unit,
+    is_advisory,
+    is_ceiling,
+    order,
+)
+from agent_envelope.cbor import MAX_AMOUNT, Reader, encode
 from agent_envelope.delegation import Anchor, Authority, Revocations
 from agent_envelope.envelope import Element, Envelope, Plain, decode
 from agent_envelope.errors import NAMES, Refused
 from agent_envelope.evidence import evidence
-from agent_envelope.limits import Limits
+from agent_envelope.ledger import Split, read_history
+from agent_envelope.limits import Limits, Sums
 from agent_envelope.verify import OBSERVER, Verified, Verifier, lineage_of, verify
 
 FORMAT = "agent-envelope-vectors/1"
@@ -458,6 +471,264 @@ def _(case: Case, step: Json) -> Json:
     received = case.objects[step["received"]]
     terms = case.objects[step["settled"]].check_request(received, step["now"])
     return {"terms": terms_out(terms)}
+
+
+# ---- operations of local families: what SPEC.md says enough of -----------------------------------
+
+
+def checked_amounts(value: list[list[Any]]) -> Amounts:
+    """Amounts that may stand among each other (V-1001)."""
+    found: Amounts = {}
+    for entry in value:
+        amount = integer(entry[1])
+        unit = entry[2] if len(entry) == 3 else None
+        try:
+            check_unit(entry[0], unit, "call")
+        except Refused:
+            raise Refused(1001, "call") from None
+        if not 1 <= amount <= MAX_AMOUNT or (entry[0], unit) in found:
+            raise Refused(1001, "call")
+        if unit is not None and not UNIT.fullmatch(unit):
+            raise Refused(1001, "call")
+        found[entry[0], unit] = amount
+    return keeping.ordered(found)
+
+
+@operation("amounts")
+def _(_case: Case, step: Json) -> Json:
+    return {"amounts": amounts_out(checked_amounts(step["amounts"]))}
+
+
+@operation("add")
+def _(_case: Case, step: Json) -> Json:
+    total = keeping.add(checked_amounts(step["one"]), checked_amounts(step["other"]))
+    return {"amounts": amounts_out(total)}
+
+
+@operation("subtract")
+def _(_case: Case, step: Json) -> Json:
+    rest = keeping.take_away(checked_amounts(step["one"]), checked_amounts(step["other"]))
+    return {"amounts": amounts_out(rest)}
+
+
+@operation("share")
+def _(_case: Case, step: Json) -> Json:
+    shares = keeping.share(integer(step["total"]), [integer(w) for w in step["weights"]])
+    return {"shares": [big(share) for share in shares]}
+
+
+@operation("price")
+def _(_case: Case, step: Json) -> Json:
+    """A tariff that may not stand in an offer is refused with V-1102 where it is made."""
+    value = step["tariff"]
+    prices = sorted(
+        ([d, integer(price), integer(per), *unit] for d, price, per, *unit in value["prices"]),
+        key=lambda e: order((e[0], e[3] if len(e) == 4 else None)),
+    )
+    item: dict[int, Any] = {1: value["unit"], 2: prices}
+    if "free" in value:
+        item[3] = value["free"]
+    try:
+        tariff = pricing.read_tariff(Reader(encode(item)))
+    except Refused:
+        raise Refused(1102, "call") from None
+    cost = tariff.cost(checked_amounts(step["used"]))
+    return {"cost": amounts_out({(MONEY << 2, tariff.unit): cost} if cost else {})}
+
+
+@operation("quota")
+def _(case: Case, step: Json) -> Json:
+    limits, burst = checked_amounts(step["limits"]), checked_amounts(step.get("burst", []))
+    if (
+        not limits
+        or any(is_ceiling(dimension) for dimension, _ in limits)
+        or not burst.keys() <= limits.keys()
+        or step["period"] == 0
+        or step["principals"] == 0
+    ):
+        raise Refused(907, "call")
+    case.objects[step["as"]] = pricing.Quota(
+        {
+            key: pricing.Limit(limit, step["period"], burst.get(key, limit))
+            for key, limit in limits.items()
+        },
+        step["principals"],
+    )
+    return {}
+
+
+@operation("ask-quota")
+def _(case: Case, step: Json) -> Json:
+    issuer, subject = step["principal"]
+    asked = checked_amounts(step["amounts"])
+    case.objects[step["quota"]].take((issuer, subject), asked, step["now"])
+    return {}
+
+
+def meters_in(value: list[list[Any]]) -> tuple[tuple[int, str | None], ...]:
+    return tuple((e[0], e[1] if len(e) == 2 else None) for e in value)
+
+
+def terms_of(value: Json) -> Terms:
+    terms = terms_in(value)
+    assert terms is not None
+    return terms
+
+
+def terms_item(terms: Terms) -> dict[int, Any]:
+    item: dict[int, Any] = {
+        1: keeping.amounts_item(terms.amounts),
+        2: terms.deadline,
+        3: terms.depth,
+    }
+    if terms.wall is not None:
+        item[4] = terms.wall
+    return item
+
+
+def check_meters(terms: Terms, meters: tuple[tuple[int, str | None], ...]) -> None:
+    if not all(key in meters for key in terms.amounts if not is_advisory(key[0])):
+        raise Refused(1106, "call")
+
+
+@operation("can-meter")
+def _(_case: Case, step: Json) -> Json:
+    check_meters(terms_of(step["terms"]), meters_in(step["meters"]))
+    return {}
+
+
+def made(item: dict[int, Any]) -> Json:
+    """The message, unless it contradicts itself (V-1118)."""
+    data = encode(item)
+    try:
+        negotiation.message(data)
+    except Refused:
+        raise Refused(1118, "call") from None
+    return {"bytes": data.hex()}
+
+
+@operation("ask")
+def _(_case: Case, step: Json) -> Json:
+    floor = keeping.amounts_item(checked_amounts(step["floor"]))
+    return made({1: 0, 2: terms_item(terms_of(step["want"])), 3: floor})
+
+
+@operation("offer")
+def _(_case: Case, step: Json) -> Json:
+    most = terms_of(step["max"])
+    check_meters(most, meters_in(step["meters"]))
+    return made(
+        {
+            1: 1,
+            2: keeping.amounts_item(checked_amounts(step["need"])),
+            3: keeping.amounts_item(checked_amounts(step.get("estimate", []))),
+            4: terms_item(most),
+            5: step["meters"],
+            6: step["valid_until"],
+        }
+    )
+
+
+OUTCOMES = ("done", "partial", "exceeded", "too-late", "cancelled", "failed")
+GIVEN_BACK: tuple[int, bytes | None] = (1, bytes([7] * 32))
+"""The basis of the report by which the vectors give something back: attested by this digest."""
+
+
+def ledger_out(ledger: keeping.Ledger) -> Json:
+    return {
+        "free": amounts_out(ledger.free),
+        "held": amounts_out(ledger.held),
+        "own": amounts_out(ledger.own),
+        "out": amounts_out(ledger.out),
+        "back": amounts_out(ledger.back),
+        "returned": amounts_out(ledger.returned),
+        "closed": ledger.closed,
+    }
+
+
+def signer(case: Case, step: Json, agent: bytes) -> keeping.Signer:
+    identity_value = case.family.identities[step["identity"]]
+    if bytes.fromhex(identity_value["agent"]) != agent:
+        raise Refused(905, "call")
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(identity_value["signing"])).sign
+
+
+@operation("open-ledger")
+def _(case: Case, step: Json) -> Json:
+    received: state.Received = case.objects[step["received"]]
+    element = received.verified.funding(received.after)[0]
+    ledger = keeping.Ledger(lineage_of(element), received.verified.now)
+    signer(case, step, ledger.holder)
+    case.objects[step["as"]] = ledger
+    return ledger_out(ledger)
+
+
+@operation("charge")
+def _(case: Case, step: Json) -> Json:
+    ledger = case.objects[step["ledger"]]
+    ledger.charge(checked_amounts(step["amounts"]))
+    return ledger_out(ledger)
+
+
+@operation("reserve")
+def _(case: Case, step: Json) -> Json:
+    ledger = case.objects[step["ledger"]]
+    case.objects[step["as"]] = ledger.reserve(checked_amounts(step["amounts"]))
+    return ledger_out(ledger)
+
+
+@operation("release")
+def _(case: Case, step: Json) -> Json:
+    ledger = case.objects[step["ledger"]]
+    ledger.release(case.objects[step["hold"]])
+    return ledger_out(ledger)
+
+
+@operation("commit")
+def _(case: Case, step: Json) -> Json:
+    ledger = case.objects[step["ledger"]]
+    overrun = ledger.commit(case.objects[step["hold"]], checked_amounts(step["amounts"]))
+    return ledger_out(ledger) | {"overrun": amounts_out(overrun)}
+
+
+@operation("close")
+def _(case: Case, step: Json) -> Json:
+    ledger = case.objects[step["ledger"]]
+    ledger.close(OUTCOMES.index(step["outcome"]), signer(case, step, ledger.holder))
+    return {"history": ledger.history().hex()}
+
+
+@operation("give-back")
+def _(case: Case, step: Json) -> Json:
+    ledger = case.objects[step["ledger"]]
+    sign = signer(case, step, ledger.holder)
+    ledger.give_back(checked_amounts(step["amounts"]), GIVEN_BACK, OUTCOMES.index("partial"), sign)
+    return {"history": ledger.history().hex()}
+
+
+@operation("split")
+def _(case: Case, step: Json) -> Json:
+    ledger = case.objects[step["ledger"]]
+    event = Split(
+        bytes.fromhex(step["to"]), terms_of(step["terms"]), bytes.fromhex(step["request"])
+    )
+    sign = signer(case, step, ledger.holder)
+    ledger.split(event, checked_amounts(step["keep"]), step["now"], sign)
+    above = ledger.lineage
+    statements = [above.root, *above.splits, ledger.entries[-1]]
+    chain = b"\xf6" if above.chain is None else above.chain.raw
+    raw = b"".join(statement.raw for statement in statements)
+    return {"lineage": (b"\x82" + chain + bytes([0x80 | len(statements)]) + raw).hex()}
+
+
+@operation("credit")
+def _(case: Case, step: Json) -> Json:
+    ledger = case.objects[step["ledger"]]
+    reader = Reader(bytes.fromhex(step["history"]))
+    history = read_history(reader, Sums(Limits()))
+    reader.done()
+    entry = ledger.credit(history, signer(case, step, ledger.holder))
+    return {"entry": None if entry is None else entry.raw.hex()}
 
 
 # ---- running -------------------------------------------------------------------------------------

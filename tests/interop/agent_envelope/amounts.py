@@ -19,6 +19,7 @@ Key = tuple[int, str | None]
 Amounts = dict[Key, int]
 
 AGENTS: Key = (AGENTS_N << 2, None)
+CONCURRENCY: Key = (17 << 2 | 1, None)
 UNIT = re.compile(r"[!-~]{1,64}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 MONEY_UNIT = re.compile(r"[!-~]+:(0|[1-9][0-9]?)")

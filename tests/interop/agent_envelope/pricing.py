@@ -93,6 +93,8 @@ class Quota:
     """Virtual times by principal, issuer name and subject, and limited consumable."""
 
     limits: Mapping[Key, Limit]
+    room: int
+    """For so many principals."""
     times: dict[tuple[tuple[str, str], Key], int] = field(default_factory=dict)
 
     def take(self, principal: tuple[str, str], use: Amounts, now: int) -> None:
@@ -112,4 +114,6 @@ class Quota:
             if virtual > clock + limit.burst * limit.period:
                 raise Refused(1103, "call")
             moved[principal, key] = virtual
+        if len({who for who, _ in self.times} | {principal}) > self.room:
+            raise Refused(1105, "call")
         self.times |= moved
