@@ -74,9 +74,8 @@ class Ascending:
         self.last = key
 
 
-def read_unit(reader: Reader) -> str:
+def read_unit(reader: Reader, at: int) -> str:
     """1 to 64 visible ASCII characters."""
-    at = reader.pos
     unit = reader.text()
     if not UNIT.fullmatch(unit):
         raise Refused(122, at)
@@ -93,6 +92,7 @@ def read_amount(reader: Reader) -> int:
 
 
 def read_amounts(reader: Reader, *, consumable: bool = False) -> Amounts:
+    at = reader.pos
     amounts: Amounts = {}
     ascending = Ascending()
     for _ in range(reader.array_of(0, MAX_ENTRIES)):
@@ -102,12 +102,12 @@ def read_amounts(reader: Reader, *, consumable: bool = False) -> Amounts:
             raise Refused(119, start)
         dimension = reader.unsigned()
         amount = read_amount(reader)
-        unit = read_unit(reader) if size == 3 else None
+        unit = read_unit(reader, start) if size == 3 else None
         check_unit(dimension, unit, start)
-        if consumable and is_ceiling(dimension):
-            raise Refused(122, start)
         ascending.next((dimension, unit), start)
         amounts[dimension, unit] = amount
+    if consumable and ceilings(amounts):
+        raise Refused(122, at)
     return amounts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from .errors import Refused
@@ -10,6 +11,8 @@ from .errors import Refused
 MAX_COUNT = 2**53 - 1
 """The maximum of an unsigned integer, unless said otherwise (§2.1)."""
 MAX_AMOUNT = 2**64 - 1
+MAX_SIGNED = 2**63 - 1
+"""The maximum of a key of a map, or of an algorithm, before anybody asks which it is."""
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 NULL = 22
@@ -146,7 +149,7 @@ class Reader:
         major, argument, start = self.head()
         if major not in (UNSIGNED, NEGATIVE):
             raise Refused(110, start)
-        if argument > MAX_COUNT:
+        if argument > MAX_SIGNED:
             raise Refused(116, start)
         return argument if major == UNSIGNED else -1 - argument
 
@@ -251,11 +254,12 @@ class Reader:
     def _place_of(self, key: bytes, pairs: int) -> int | None:
         """Where a key stands in the rest of a map, of which the next item is a value."""
         probe = Reader(self.data, self.pos, self.end)
-        for _ in range(pairs):
-            probe.skip()
-            if probe.data.startswith(key, probe.pos, probe.end):
-                return probe.pos
-            probe.skip()
+        with suppress(Refused):
+            for _ in range(pairs):
+                probe.skip()
+                if probe.data.startswith(key, probe.pos, probe.end):
+                    return probe.pos
+                probe.skip()
         return None
 
     def nested(self) -> Reader:

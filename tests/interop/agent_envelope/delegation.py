@@ -115,6 +115,7 @@ def _read_claims(reader: Reader, index: int) -> Claims:
     c: dict[str, object] = dict.fromkeys(
         "issuer subject audience scope depth name terms conversation".split()
     )
+    expires = 0
     required = [4, 5, 7, 8, GRANT]
     for key in reader.fields([1, 2, *required] if root else required, [3]):
         match key:
@@ -125,9 +126,11 @@ def _read_claims(reader: Reader, index: int) -> Claims:
             case 3:
                 c["audience"] = read_name(reader)
             case 4:
-                c["expires"] = reader.unsigned()
+                expires = c["expires"] = reader.unsigned()
             case 5:
-                c["not_before"] = reader.unsigned()
+                not_before = c["not_before"] = reader.unsigned()
+                if expires <= not_before:
+                    raise Refused(322, f"link {index}")
             case 7:
                 c["token"] = reader.octets(16)
             case 8:
@@ -145,10 +148,7 @@ def _read_claims(reader: Reader, index: int) -> Claims:
                             c["terms"] = read_terms(reader)
                         case 5:
                             c["conversation"] = reader.octets(32)
-    claims = Claims(**c)  # type: ignore[arg-type]
-    if claims.expires <= claims.not_before:
-        raise Refused(322, f"link {index}")
-    return claims
+    return Claims(**c)  # type: ignore[arg-type]
 
 
 def _read_confirmation(reader: Reader) -> bytes:
@@ -288,24 +288,24 @@ def read_chain(reader: Reader, sums: Sums) -> Chain:
     count = reader.array_of(1, sums.limits.links)
     sums.add("signatures", count, start)
     links: list[Link] = []
-    running: Running | None = None
-    for _ in range(count):
+    seen: set[bytes] = set()
+    for i in range(count):
         if not links:
             statement = read_statement(reader, LINK, None, lambda r: _read_claims(r, 0), root=True)
             assert statement.key_id is not None
-            link = Link(statement, statement.key_id, 0)
-            if link.claims.holder == link.signer:
-                raise Refused(508, "link 0")
-            running = literals(link)
+            signer = statement.key_id
         else:
-            above = links[-1]
+            signer = links[-1].claims.holder
             statement = read_statement(
-                reader, LINK, above.id, lambda r: _read_claims(r, len(links))
+                reader, LINK, links[-1].id, lambda r: _read_claims(r, len(links))
             )
-            link = Link(statement, above.claims.holder, len(links))
-            assert running is not None
-            running = running.fold(link)
-        links.append(link)
+        seen.add(signer)
+        if statement.content.holder in seen:
+            raise Refused(508, f"link {i}")
+        links.append(Link(statement, signer, i))
+    running = literals(links[0])
+    for link in links[1:]:
+        running = running.fold(link)
     return Chain(tuple(links), reader.data[start : reader.pos])
 
 

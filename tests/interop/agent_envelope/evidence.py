@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from .allotments import grant_of
 from .amounts import Terms, at_most, minus, plus
-from .cbor import Reader
+from .cbor import MAP, Reader
 from .errors import Refused
 from .ledger import (
     Allotment,
@@ -23,6 +23,8 @@ from .ledger import (
 from .limits import Limits
 from .statement import Statement
 
+ENTRY_KEYS = 8
+
 
 @dataclass(frozen=True)
 class Conviction:
@@ -32,19 +34,13 @@ class Conviction:
 
 
 def _read_grant(reader: Reader) -> Statement[Allotment] | Statement[Entry]:
-    """A root allotment or an entry that is a split: told apart by the keys of the payload."""
+    """A root allotment or an entry that is a split: told apart by how many keys the payload has."""
     probe = Reader(reader.data, reader.pos, reader.end)
     probe.array(4)
     probe.nested()
     probe.skip()
-    payload = probe.nested()
-    count, _ = payload.expect(5)
-    for _ in range(count):
-        key = payload.unsigned()
-        payload.skip()
-        if key == 8:
-            return read_entry(reader)
-    return read_allotment(reader)
+    keys, _ = probe.nested().expect(MAP)
+    return read_entry(reader) if keys == ENTRY_KEYS else read_allotment(reader)
 
 
 def evidence(data: bytes, limits: Limits = Limits()) -> Conviction:
@@ -58,6 +54,14 @@ def evidence(data: bytes, limits: Limits = Limits()) -> Conviction:
     entries = [read_entry(reader) for _ in range(reader.array_of(1, 3))]
     report = None if reader.null() else read_entry(reader)
     reader.done()
+    if grant is not None:
+        content = grant.content
+        signer = content.payer if isinstance(content, Allotment) else content.holder
+        if not grant.signed_by(signer):
+            raise Refused(1012, "entry 0")
+    for i, entry in enumerate([*entries, *([report] if report else [])]):
+        if not entry.signed_by(entry.content.holder):
+            raise Refused(1027, f"entry {i}")
     if report is not None and not isinstance(report.content.event, Report):
         raise Refused(1028, "call")
     first = entries[0].content
@@ -76,14 +80,6 @@ def evidence(data: bytes, limits: Limits = Limits()) -> Conviction:
     breach = _breach(grant, entries, report)
     if breach is None:
         raise Refused(1028, "call")
-    if grant is not None:
-        content = grant.content
-        signer = content.payer if isinstance(content, Allotment) else content.holder
-        if not grant.signed_by(signer):
-            raise Refused(1012, "call")
-    for i, entry in enumerate([*entries, *([report] if report else [])]):
-        if not entry.signed_by(entry.content.holder):
-            raise Refused(1027, f"entry {i}")
     return Conviction(first.holder, first.allotment, breach)
 
 

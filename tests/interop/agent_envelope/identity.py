@@ -65,11 +65,17 @@ class KeyPackage:
 
 
 def read_key_package(reader: Reader, limits: Limits) -> Statement[KeyPackage]:
-    return read_statement(reader, KEY_PACKAGE, None, lambda r: _read_payload(r, limits))
-
-
-def _read_payload(reader: Reader, limits: Limits) -> KeyPackage:
     start = reader.pos
+    statement = read_statement(reader, KEY_PACKAGE, None, _read_payload)
+    package = statement.content
+    if package.expires <= package.not_before:
+        raise Refused(322, start)
+    if package.expires - package.not_before > limits.key_package_lifetime:
+        raise Refused(323, start)
+    return statement
+
+
+def _read_payload(reader: Reader) -> KeyPackage:
     agent = sealing_key = b""
     suite = not_before = expires = 0
     for key in reader.fields([1, 2, 3, 4, 5]):
@@ -87,10 +93,6 @@ def _read_payload(reader: Reader, limits: Limits) -> KeyPackage:
                 not_before = reader.unsigned()
             case 5:
                 expires = reader.unsigned()
-    if expires <= not_before:
-        raise Refused(322, start)
-    if expires - not_before > limits.key_package_lifetime:
-        raise Refused(323, start)
     return KeyPackage(agent, suite, sealing_key, not_before, expires)
 
 

@@ -122,12 +122,9 @@ def _read_entry(reader: Reader) -> Entry:
 def _read_event(reader: Reader) -> Split | Credit | Report:
     start = reader.pos
     count = reader.array()
-    at = reader.pos
     tag = reader.unsigned()
-    if tag > 2:
-        raise Refused(122, at)
-    if count != (4, 5, 6)[tag]:
-        raise Refused(119, start)
+    if tag > 2 or count != (4, 5, 6)[tag]:
+        raise Refused(122, start)
     if tag == 0:
         return Split(read_agent(reader), read_terms(reader), hash_or_null(reader))
     if tag == 1:
@@ -150,15 +147,15 @@ def _read_code(reader: Reader, most: int) -> int:
 
 
 def _read_flag(reader: Reader) -> bool:
-    return _read_code(reader, 1) == 1
+    return reader.unsigned(1) == 1
 
 
 def _read_basis(reader: Reader) -> tuple[int, bytes | None]:
     start = reader.pos
     count = reader.array()
-    basis = _read_code(reader, 2)
-    if count != (2 if basis == 1 else 1):
-        raise Refused(119, start)
+    basis = reader.unsigned()
+    if basis > 2 or count != (2 if basis == 1 else 1):
+        raise Refused(122, start)
     return basis, reader.octets(32) if basis == 1 else None
 
 

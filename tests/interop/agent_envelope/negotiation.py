@@ -75,12 +75,7 @@ def covers(terms: Terms, amounts: Mapping[Key, int]) -> bool:
 def _type(reader: Reader) -> int:
     """The value under key 1, without moving."""
     probe = Reader(reader.data, reader.pos, reader.end)
-    count, start = probe.expect(5)
-    if count == 0:
-        raise Refused(112, start)
-    at = probe.pos
-    if probe.unsigned() != 1:
-        raise Refused(112, start)
+    next(probe.fields([1], range(2, 8)))
     at = probe.pos
     kind = probe.unsigned()
     if kind > 3:
@@ -139,10 +134,10 @@ def _without_contradiction(kind: int, v: dict[int, Any], places: dict[int, int])
             return Ask(v[2], v[3])
         case 1:
             most: Terms = v[4]
-            if not covers(most, v[2]) or (most.depth == 0 and AGENTS in v[2]):
-                raise Refused(122, places[2])
             if not all(key in v[5] for key in most.amounts if not is_advisory(key[0])):
                 raise Refused(122, places[5])
+            if not covers(most, v[2]) or (most.depth == 0 and AGENTS in v[2]):
+                raise Refused(122, places[2])
             return Offer(v[2], v[3], most, v[5], v[6], v.get(7))
         case 2:
             return Accept()
@@ -158,7 +153,7 @@ def _read_meters(reader: Reader) -> tuple[Key, ...]:
         if size not in (1, 2):
             raise Refused(119, at)
         dimension = reader.unsigned()
-        unit = read_unit(reader) if size == 2 else None
+        unit = read_unit(reader, at) if size == 2 else None
         check_unit(dimension, unit, at)
         ascending.next((dimension, unit), at)
         meters.append((dimension, unit))

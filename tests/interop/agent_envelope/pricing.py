@@ -65,7 +65,7 @@ def read_tariff(reader: Reader) -> Tariff:
                         raise Refused(119, at)
                     dimension = reader.unsigned()
                     rate = read_amount(reader), read_amount(reader)
-                    name = read_unit(reader) if size == 4 else None
+                    name = read_unit(reader, at) if size == 4 else None
                     check_unit(dimension, name, at)
                     if is_ceiling(dimension) or (dimension >> 2 == MONEY and name != unit):
                         raise Refused(122, at)

@@ -469,11 +469,10 @@ def origin_fork(data: bytes, limits: Limits = Limits()) -> OriginFork:
     for _ in range(2):
         at = reader.pos
         hop = read_hop(reader, g, 0, header, limits)
+        if not hop.statement.signed_by(header.sender):
+            raise Refused(410, f"hop {len(hops)}")
         if hops and hop.id <= hops[0].id:
             raise Refused(118 if hop.id == hops[0].id else 117, at)
         hops.append(hop)
     reader.done()
-    for k, hop in enumerate(hops):
-        if not hop.statement.signed_by(header.sender):
-            raise Refused(410, f"hop {k}")
     return OriginFork(header.sender, (hops[0].id, hops[1].id))
