@@ -73,11 +73,11 @@ pub fn print_setting(setting: &Setting) {
 
 pub fn print_head(title: &str) {
     println!("\n# {title}");
-    println!("{:58} {:>10} {:>10} {:>7}", "name", "ours", "peer", "ratio");
+    println!("{:64} {:>10} {:>10} {:>7}", "name", "ours", "peer", "ratio");
 }
 
 fn print_line(name: &str, ours: &str, other: &str, ratio: f64) {
-    println!("{name:58} {ours:>10} {other:>10} {ratio:>7.3}");
+    println!("{name:64} {ours:>10} {other:>10} {ratio:>7.3}");
 }
 
 pub fn print_pair(pair: &Pair, race: &Race) {
@@ -91,21 +91,21 @@ pub fn print_pair(pair: &Pair, race: &Race) {
 
 pub fn print_curve(curve: &Curve) {
     for point in &curve.points {
-        let name = format!("{}, {} {} [{}]", curve.name, point.label, curve.x_label, curve.other);
+        let name = format!("{}, {} [{}]", curve.name, curve.at(point), curve.other);
         print_line(&name, &micros(point.race.ours), &micros(point.race.other), point.race.ratio());
     }
 }
 
-/// Per second, with one thread's rate times the number of threads as the peer: the ratio is what of each thread is left.
+/// Per second; the other is one thread's rate as often as there are threads, so that the ratio says how much of each is used.
 pub fn print_threads(threads: &[Threads]) {
     let Some(one) = threads.first() else { return };
     for at in threads {
-        let share = |rate: u64, one: u64| ratio(rate, one * count(at.threads));
-        let each = [("4 hops", at.ours, one.ours), ("4 × verify_strict", at.other, one.other)];
-        for (what, rate, one) in each {
-            let name = format!("{what} per second, {} threads [as many times one]", at.threads);
+        for (what, rate, one) in
+            [("envelopes of 4 hops", at.ours, one.ours), ("4 × verify_strict", at.other, one.other)]
+        {
+            let name = format!("{what} per second, threads: {} [one thread's, × {0}]", at.threads);
             let ideal = one * count(at.threads);
-            print_line(&name, &rate.to_string(), &ideal.to_string(), share(rate, one));
+            print_line(&name, &rate.to_string(), &ideal.to_string(), ratio(rate, ideal));
         }
     }
 }

@@ -23,6 +23,14 @@ pub struct Curve {
 }
 
 impl Curve {
+    /// Says in words where a point is.
+    pub fn at(&self, point: &Point) -> String {
+        match self.scale {
+            Scale::Bytes => point.label.clone(),
+            Scale::Steps | Scale::Linear => format!("{}: {}", self.x_label, point.label),
+        }
+    }
+
     /// Whether steps are factors, and so should those of time be.
     pub const fn logarithmic(&self) -> bool {
         !matches!(self.scale, Scale::Linear)

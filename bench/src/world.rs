@@ -56,7 +56,8 @@ impl World {
         };
         let mail = scope(&[ACTION, "mail.send"]);
         let anchor = |id, name| {
-            TrustAnchor::new(id, name, Subjects::Any, mail.clone()).expect("a name and a scope")
+            let anchor = TrustAnchor::new(id, name, Subjects::Any, mail.clone());
+            anchor.expect("a name and a scope").depth(u64::from(HOLDERS) + 1)
         };
         let (anchor, itself) =
             (anchor(login.id(), "https://login.example"), anchor(sender.id(), "sender"));
