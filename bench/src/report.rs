@@ -186,7 +186,7 @@ impl Report {
     pub fn write(&self, root: &Path) -> Result<(), String> {
         let document = root.join("docs/performance.md");
         let mut text = read(&document)?;
-        let setting = format!("{}.\n", self.setting.line());
+        let setting = format!("{}. Beside {}.\n", self.setting.line(), peers());
         for (name, content) in [
             ("setting", setting),
             ("goals", goals_table(&self.goals)),
@@ -359,6 +359,17 @@ impl Report {
     }
 }
 
+/// The peers and their versions: of two in the lock file, which lists them in order, ours is the later.
+fn peers() -> String {
+    const LOCK: &str = include_str!("../Cargo.lock");
+    let version = |name: &str| {
+        let head = format!("name = \"{name}\"\nversion = \"");
+        let (_, rest) = LOCK.rsplit_once(&head).expect("a dependency");
+        format!("{name} {}", rest.split('"').next().unwrap_or_default())
+    };
+    ["age", "bc-envelope", "biscuit-auth", "coset", "hpke", "jsonwebtoken"].map(version).join(", ")
+}
+
 /// Puts `content` between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
 fn between(text: &str, name: &str, content: &str) -> Option<String> {
     let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
@@ -434,6 +445,12 @@ mod tests {
             Some("a\n<!-- x:begin -->\nnew\n<!-- x:end -->\nb\n")
         );
         assert_eq!(between(text, "y", "new\n"), None);
+    }
+
+    #[test]
+    fn peers_have_versions() {
+        assert!(peers().starts_with("age 0."), "{}", peers());
+        assert!(peers().contains("hpke 0.15."), "{}", peers());
     }
 
     #[test]
