@@ -5,6 +5,11 @@ use core::cmp::Ordering;
 use super::{ARRAY, BYTES, MAP, MAX_UINT, NEGATIVE, NULL, TEXT, UINT};
 use crate::Error;
 
+#[cfg(any(test, fuzzing))]
+mod walk;
+#[cfg(any(test, fuzzing))]
+pub(crate) use walk::rewrite;
+
 /// A cursor over borrowed bytes. Offsets in errors count from the start of the outermost input.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoder<'a> {
