@@ -191,13 +191,12 @@ impl<'a> Decoder<'a> {
     fn integer(&mut self) -> Result<i64, Error> {
         let offset = self.offset();
         let (major, argument) = self.head()?;
+        if major != UINT && major != NEGATIVE {
+            return Err(wrong_type(offset, UINT, major));
+        }
         let magnitude = i64::try_from(argument)
             .map_err(|_| Error::IntegerTooLarge { offset, maximum: i64::MAX.cast_unsigned() })?;
-        match major {
-            UINT => Ok(magnitude),
-            NEGATIVE => Ok(-1 - magnitude),
-            _ => Err(wrong_type(offset, UINT, major)),
-        }
+        Ok(if major == UINT { magnitude } else { -1 - magnitude })
     }
 
     fn expect(&mut self, expected: u8) -> Result<u64, Error> {
