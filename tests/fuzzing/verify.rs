@@ -77,13 +77,11 @@ fn attack(input: &mut Unstructured<'_>) -> Result<()> {
     if form % 8 >= 4 {
         // What a cache remembers of an honest envelope changes no answer.
         let mut cache = AuthorityCache::new(16);
-        for (case, _) in &known.cases {
-            let honest =
-                Envelope::decode(&case.bytes, verifier.limits()).expect("a known envelope");
-            let mut aids = Aids::default();
-            aids.cache = Some(&mut cache);
-            let _ = honest.verify_with::<Observer>(verifier, NOW, aids);
-        }
+        let (case, _) = &known.cases[usize::from(form / 8) % known.cases.len()];
+        let honest = Envelope::decode(&case.bytes, verifier.limits()).expect("a known envelope");
+        let mut aids = Aids::default();
+        aids.cache = Some(&mut cache);
+        let _ = honest.verify_with::<Observer>(verifier, NOW, aids);
         if let Ok(envelope) = Envelope::decode(&bytes, verifier.limits()) {
             let mut aids = Aids::default();
             aids.cache = Some(&mut cache);
