@@ -102,6 +102,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate self as agent_envelope;
 #[cfg(all(feature = "std", not(test)))]
 extern crate std;
 
@@ -116,6 +118,9 @@ mod entropy;
 mod envelope;
 mod error;
 mod fifo;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod inbox;
 mod limits;

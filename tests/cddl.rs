@@ -35,7 +35,7 @@ fn amounts(calls: u64, agents: u64) -> Amounts {
 
 /// What a budget leaves behind on its way from a payer to a worker and its helper, and back.
 pub(crate) struct Budgets {
-    envelopes: Vec<(&'static str, Vec<u8>)>,
+    pub(crate) envelopes: Vec<(&'static str, Vec<u8>)>,
     pub(crate) lineage: Vec<u8>,
     pub(crate) history: Vec<u8>,
     pub(crate) evidence: Vec<u8>,

@@ -12,6 +12,8 @@ mod cose;
 mod delegation;
 mod documents;
 mod examples;
+mod fuzz_seeds;
+mod fuzzing;
 mod limits;
 mod limits_first;
 mod many;

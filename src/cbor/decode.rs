@@ -5,6 +5,11 @@ use core::cmp::Ordering;
 use super::{ARRAY, BYTES, MAP, MAX_UINT, NEGATIVE, NULL, TEXT, UINT};
 use crate::Error;
 
+#[cfg(any(test, fuzzing))]
+mod walk;
+#[cfg(any(test, fuzzing))]
+pub(crate) use walk::rewrite;
+
 /// A cursor over borrowed bytes. Offsets in errors count from the start of the outermost input.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoder<'a> {
@@ -198,13 +203,12 @@ impl<'a> Decoder<'a> {
     pub(super) fn integer(&mut self) -> Result<i64, Error> {
         let offset = self.offset();
         let (major, argument) = self.head()?;
+        if major != UINT && major != NEGATIVE {
+            return Err(wrong_type(offset, UINT, major));
+        }
         let magnitude = i64::try_from(argument)
             .map_err(|_| Error::IntegerTooLarge { offset, maximum: i64::MAX.cast_unsigned() })?;
-        match major {
-            UINT => Ok(magnitude),
-            NEGATIVE => Ok(-1 - magnitude),
-            _ => Err(wrong_type(offset, UINT, major)),
-        }
+        Ok(if major == UINT { magnitude } else { -1 - magnitude })
     }
 
     #[inline]

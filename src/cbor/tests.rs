@@ -393,6 +393,11 @@ fn map_keys_are_read_in_order_and_nothing_else_is_let_through() {
         refused(b"\xa2\x61\x61\x05\x20\x07"),
         Error::WrongType { offset: 1, expected: "an unsigned integer", found: "a text string" }
     );
+    // Whatever else it claims, an array is no integer that is too large.
+    assert_eq!(
+        refused(b"\xa2\x9b\xff\xff\xff\xff\xff\xff\xff\xff\x05\x20\x07"),
+        Error::WrongType { offset: 1, expected: "an unsigned integer", found: "an array" }
+    );
 }
 
 #[test]
