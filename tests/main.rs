@@ -20,6 +20,7 @@ mod orchestrated;
 mod outline;
 mod overhead;
 mod properties;
+mod records;
 mod relay_once;
 mod repeated_seed;
 mod replay_state;

@@ -1,7 +1,6 @@
 //! What the generator of the vectors works with: a cast with fixed keys, steps, and families of cases.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use agent_envelope::{
     DelegationChain, Entropy, Grant, KeyPackage, Limits, Narrow, Revocations, Scope, Subjects,
@@ -123,19 +122,19 @@ impl Cast {
     }
 
     pub(crate) fn named(&self) -> [(&'static str, &Agent); 6] {
-        let all = [
-            &self.login,
-            &self.user,
-            &self.planner,
-            &self.worker,
-            &self.auditor,
-            &self.stranger,
-        ];
+        let all =
+            [&self.login, &self.user, &self.planner, &self.worker, &self.auditor, &self.stranger];
         all.map(|agent| (agent.name, agent))
     }
 }
 
-pub(crate) fn extend(chain: &DelegationChain, from: &Agent, to: &Agent, narrow: Narrow, label: &str) -> DelegationChain {
+pub(crate) fn extend(
+    chain: &DelegationChain,
+    from: &Agent,
+    to: &Agent,
+    narrow: Narrow,
+    label: &str,
+) -> DelegationChain {
     chain.extend(from.key(), to.id(), narrow, NOW, entropy(label)).expect("a narrower link")
 }
 
@@ -150,7 +149,11 @@ pub(crate) fn identity_json(agent: &Agent) -> Value {
 }
 
 /// Changes an envelope and lets all its signers sign again what their hops say, each over the elements as they are now.
-pub(crate) fn resigned(forged: &Forgery, signers: &[&Agent], edit: impl FnOnce(&mut Forgery)) -> Vec<u8> {
+pub(crate) fn resigned(
+    forged: &Forgery,
+    signers: &[&Agent],
+    edit: impl FnOnce(&mut Forgery),
+) -> Vec<u8> {
     let mut forged = forged.clone();
     edit(&mut forged);
     cover_again(&mut forged, signers);
@@ -171,7 +174,12 @@ pub(crate) fn cover_again(forged: &mut Forgery, signers: &[&Agent]) {
 }
 
 /// Changes the body of a control element, with its commitment.
-pub(crate) fn edit_control(forged: &mut Forgery, element: usize, author: &Agent, edit: impl FnOnce(&mut Item)) {
+pub(crate) fn edit_control(
+    forged: &mut Forgery,
+    element: usize,
+    author: &Agent,
+    edit: impl FnOnce(&mut Item),
+) {
     let mut body = Item::read(forged.elements[element].body.as_deref().expect("control data"));
     edit(&mut body);
     let kind = match forged.elements[element].record.get(1) {
@@ -202,7 +210,10 @@ impl Family {
     }
 
     pub(crate) fn verifier(&mut self, name: &str, config: Value) {
-        assert!(self.verifiers.insert(name.to_owned(), config).is_none(), "{name} is there already");
+        assert!(
+            self.verifiers.insert(name.to_owned(), config).is_none(),
+            "{name} is there already"
+        );
     }
 
     /// A verifier that differs from another one in some members; null takes one out.
@@ -219,7 +230,10 @@ impl Family {
     }
 
     pub(crate) fn identity(&mut self, name: &str, identity: Value) {
-        assert!(self.identities.insert(name.to_owned(), identity).is_none(), "{name} is there already");
+        assert!(
+            self.identities.insert(name.to_owned(), identity).is_none(),
+            "{name} is there already"
+        );
     }
 
     /// The identities of the whole cast.
@@ -237,21 +251,46 @@ impl Family {
     }
 
     /// A case that is accepted and stands alone.
-    pub(crate) fn accept(&mut self, name: &str, comment: &str, steps: impl IntoIterator<Item = Value>) {
+    pub(crate) fn accept(
+        &mut self,
+        name: &str,
+        comment: &str,
+        steps: impl IntoIterator<Item = Value>,
+    ) {
         self.push(name, comment, None, None, steps);
     }
 
     /// A case that is accepted and one change away from another.
-    pub(crate) fn variant(&mut self, name: &str, base: &str, comment: &str, steps: impl IntoIterator<Item = Value>) {
+    pub(crate) fn variant(
+        &mut self,
+        name: &str,
+        base: &str,
+        comment: &str,
+        steps: impl IntoIterator<Item = Value>,
+    ) {
         self.push(name, comment, Some(base), None, steps);
     }
 
     /// A case whose last step is refused by the rule with this number.
-    pub(crate) fn refuse(&mut self, name: &str, base: &str, code: u16, comment: &str, steps: impl IntoIterator<Item = Value>) {
+    pub(crate) fn refuse(
+        &mut self,
+        name: &str,
+        base: &str,
+        code: u16,
+        comment: &str,
+        steps: impl IntoIterator<Item = Value>,
+    ) {
         self.push(name, comment, Some(base), Some(code), steps);
     }
 
-    fn push(&mut self, name: &str, comment: &str, base: Option<&str>, code: Option<u16>, steps: impl IntoIterator<Item = Value>) {
+    fn push(
+        &mut self,
+        name: &str,
+        comment: &str,
+        base: Option<&str>,
+        code: Option<u16>,
+        steps: impl IntoIterator<Item = Value>,
+    ) {
         let steps: Vec<Value> = steps.into_iter().collect();
         let case = json!({
             "name": name,
@@ -292,7 +331,9 @@ impl Family {
                 let refused = outcome["error"]["code"].as_u64();
                 let expected = code.filter(|_| index == last).map(u64::from);
                 if refused != expected {
-                    wrong.push(format!("{name}, step {index}: expected {expected:?}, got {outcome}"));
+                    wrong.push(format!(
+                        "{name}, step {index}: expected {expected:?}, got {outcome}"
+                    ));
                 }
                 shorten(&case["steps"][index], outcome, code.is_some());
                 case["steps"][index]["expect"] = outcome.clone();
@@ -349,8 +390,4 @@ pub(crate) fn open(received: &str, identity: &str, element: usize) -> Value {
 pub(crate) fn with(mut step: Value, key: &str, value: Value) -> Value {
     step[key] = value;
     step
-}
-
-pub(crate) fn hour() -> Duration {
-    HOUR
 }

@@ -61,7 +61,9 @@ fn broken(out: &mut String, value: &Value, indent: usize) {
             for (index, (key, value)) in members.into_iter().enumerate() {
                 write!(out, "{pad}{}: ", Value::String(key.clone())).expect("a string takes all");
                 match key.as_str() {
-                    "verifiers" | "identities" | "cases" | "steps" => broken(out, value, indent + 2),
+                    "verifiers" | "identities" | "cases" | "steps" => {
+                        broken(out, value, indent + 2)
+                    }
                     _ => line(out, value),
                 }
                 out.push_str(if index == last { "\n" } else { ",\n" });

@@ -12,11 +12,11 @@ use agent_envelope::budget::{
 };
 use agent_envelope::{
     Admission, Admitted, AgentId, Authority, Budget, ChainStatus, Conversations, DelegationChain,
-    Digest, Draft, Entropy, Envelope, Error, Grant, Identity, Inbox, Item, KeyPackage, Kind, Limits,
-    LinkId, Narrow, NewElement, Observer, OriginFork, Permission, Place, Plaintext, Principal,
-    Reader, Relay, ReplayCapacity, ReplayWindow, Reply, Resource, Revocations, Role, Scope, Seen,
-    Sent, SigningKey, Standing, Subjects, Timestamp, TokenId, TrustAnchor, TrustAnchors, Verified,
-    Verifier,
+    Digest, Draft, Entropy, Envelope, Error, Grant, Identity, Inbox, Item, KeyPackage, Kind,
+    Limits, LinkId, Narrow, NewElement, Observer, OriginFork, Permission, Place, Plaintext,
+    Principal, Reader, Relay, ReplayCapacity, ReplayWindow, Reply, Resource, Revocations, Role,
+    Scope, Seen, Sent, SigningKey, Standing, Subjects, Timestamp, TokenId, TrustAnchor,
+    TrustAnchors, Verified, Verifier,
 };
 use serde_json::{Value, json};
 
@@ -172,9 +172,10 @@ fn anchor(value: &Value) -> Result<TrustAnchor, Error> {
         None => Subjects::Any,
     };
     let scope = scope(&value["scope"])?;
-    let mut anchor = TrustAnchor::new(agent(&value["key"]), text(&value["issuer"]), subjects, scope)?
-        .depth(read_integer(&value["depth"]))
-        .max_lifetime(seconds(&value["max_lifetime"]));
+    let mut anchor =
+        TrustAnchor::new(agent(&value["key"]), text(&value["issuer"]), subjects, scope)?
+            .depth(read_integer(&value["depth"]))
+            .max_lifetime(seconds(&value["max_lifetime"]));
     if let Some(budget) = value.get("budget") {
         anchor = anchor.budget(terms(budget)?);
     }
@@ -288,7 +289,8 @@ fn breach(breach: Breach) -> &'static str {
 }
 
 fn authority_json(authority: &Authority<'_>) -> Value {
-    let window = authority.window().map(|(begin, end)| [begin, end].map(Timestamp::as_unix_seconds));
+    let window =
+        authority.window().map(|(begin, end)| [begin, end].map(Timestamp::as_unix_seconds));
     json!({
         "holder": hex(authority.agent().as_bytes()),
         "issuer": authority.issuer(),
@@ -337,9 +339,9 @@ fn verified_json<R: Role>(verified: &Verified<'_, R>) -> Value {
         }
         json
     });
-    let chains = verified.chains().map(|(author, worth)| {
-        json!({ "author": hex(author.as_bytes()), "status": status(worth) })
-    });
+    let chains = verified.chains().map(
+        |(author, worth)| json!({ "author": hex(author.as_bytes()), "status": status(worth) }),
+    );
     let header = verified.header();
     json!({
         "envelope": hex(verified.digest().as_bytes()),
@@ -478,7 +480,8 @@ impl<'f> Runner<'f> {
     fn step(&mut self, step: &Value, bytes: &'f [u8]) -> Result<Value, Error> {
         match text(&step["do"]) {
             "key-package" => {
-                let package = KeyPackage::verify(bytes, time(&step["now"]), &limits(step.get("limits")))?;
+                let package =
+                    KeyPackage::verify(bytes, time(&step["now"]), &limits(step.get("limits")))?;
                 Ok(json!({
                     "agent": hex(package.agent().as_bytes()),
                     "suite": package.suite().number(),
@@ -488,7 +491,9 @@ impl<'f> Runner<'f> {
             }
             "chain" => {
                 let chain = DelegationChain::verify(bytes, &limits(step.get("limits")))?;
-                Ok(json!({ "holder": hex(chain.holder().as_bytes()), "id": hex(chain.id().as_bytes()) }))
+                Ok(
+                    json!({ "holder": hex(chain.holder().as_bytes()), "id": hex(chain.id().as_bytes()) }),
+                )
             }
             "decode" => {
                 let envelope = Envelope::decode(bytes, &limits(step.get("limits")))?;
@@ -502,9 +507,15 @@ impl<'f> Runner<'f> {
                 let (verifier, now) = (self.verifier(step), time(&step["now"]));
                 let envelope = Envelope::decode(bytes, verifier.limits())?;
                 match text(&step["role"]) {
-                    "observer" => envelope.verify_as_observer(&verifier, now).map(|it| verified_json::<Observer>(&it)),
-                    "relay" => envelope.verify_as_relay(&verifier, now).map(|it| verified_json::<Relay>(&it)),
-                    "reader" => envelope.verify_as_reader(&verifier, now).map(|it| verified_json::<Reader>(&it)),
+                    "observer" => envelope
+                        .verify_as_observer(&verifier, now)
+                        .map(|it| verified_json::<Observer>(&it)),
+                    "relay" => envelope
+                        .verify_as_relay(&verifier, now)
+                        .map(|it| verified_json::<Relay>(&it)),
+                    "reader" => envelope
+                        .verify_as_reader(&verifier, now)
+                        .map(|it| verified_json::<Reader>(&it)),
                     other => panic!("{other} is no role"),
                 }
             }
@@ -521,7 +532,9 @@ impl<'f> Runner<'f> {
                     "breach": breach(evidence.breach()),
                 }))
             }
-            "message" => Message::from_bytes(bytes).map(|message| json!({ "type": message.name() })),
+            "message" => {
+                Message::from_bytes(bytes).map(|message| json!({ "type": message.name() }))
+            }
             "agent-id" => {
                 let bytes = bytes.try_into().expect("32 bytes");
                 AgentId::from_bytes(bytes).map(|agent| json!({ "text": agent.to_string() }))
@@ -535,8 +548,8 @@ impl<'f> Runner<'f> {
                 Ok(json!({ "segments": resource.segments().collect::<Vec<_>>() }))
             }
             "allows" => {
-                let allowed =
-                    scope(&step["scope"])?.allows(text(&step["action"]), &resource(&step["resource"])?);
+                let allowed = scope(&step["scope"])?
+                    .allows(text(&step["action"]), &resource(&step["resource"])?);
                 Ok(json!({ "allowed": allowed }))
             }
             "inbox" => {
@@ -548,13 +561,16 @@ impl<'f> Runner<'f> {
                     capacity.principals = size(principals);
                 }
                 let window = ReplayWindow::new(capacity);
-                let inbox = Inbox::with_state(self.verifier(step), window, Conversations::new(1024, 64));
+                let inbox =
+                    Inbox::with_state(self.verifier(step), window, Conversations::new(1024, 64));
                 self.inboxes.insert(Self::name(step), inbox);
                 Ok(json!({}))
             }
             "receive" => self.receive(step, bytes),
             "open" => match self.item(step) {
-                Item::Sealed(sealed) => sealed.open(self.identity(step)).map(|plain| plain_json(&plain)),
+                Item::Sealed(sealed) => {
+                    sealed.open(self.identity(step)).map(|plain| plain_json(&plain))
+                }
                 other => panic!("{other:?} is not sealed"),
             },
             "attach" => {
@@ -577,7 +593,8 @@ impl<'f> Runner<'f> {
                 Ok(json!({}))
             }
             "accept-reply" => {
-                let received = self.received.remove(text(&step["received"])).expect("it was received");
+                let received =
+                    self.received.remove(text(&step["received"])).expect("it was received");
                 let reply = self.sent[text(&step["sent"])].accept_reply(received)?;
                 self.replies.insert(Self::name(step), reply);
                 Ok(json!({}))
@@ -592,9 +609,8 @@ impl<'f> Runner<'f> {
                 let other = self.inboxes[text(&step["other"])].window().clone();
                 self.inbox(&step["inbox"]).merge_window(&other).map(|()| json!({}))
             }
-            "transcript" | "transcript-send" | "transcript-receive" | "settle" | "check-request" => {
-                self.negotiate(step, bytes)
-            }
+            "transcript" | "transcript-send" | "transcript-receive" | "settle"
+            | "check-request" => self.negotiate(step, bytes),
             other => self.local(other, step, bytes),
         }
     }
@@ -656,8 +672,12 @@ impl<'f> Runner<'f> {
                 let principals =
                     [one, other].map(|one| Principal::new(text(&one[0]), text(&one[1])));
                 match &item {
-                    Item::Present(present) => present.authorize_jointly(principals, action, &resource)?,
-                    Item::Sealed(sealed) => sealed.authorize_jointly(principals, action, &resource)?,
+                    Item::Present(present) => {
+                        present.authorize_jointly(principals, action, &resource)?
+                    }
+                    Item::Sealed(sealed) => {
+                        sealed.authorize_jointly(principals, action, &resource)?
+                    }
                     Item::Absent(_) => panic!("what is absent authorizes nothing"),
                 }
                 .to_vec()

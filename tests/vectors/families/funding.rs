@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::build::{
-    Cast, Family, cover_again, edit_control, entropy, few, inbox, purse_of, receive, resigned, verify,
+    Cast, Family, cover_again, edit_control, entropy, few, inbox, purse_of, receive, resigned,
+    verify,
 };
 use super::super::run::{hex, terms};
 use crate::adversary::cbor::{Item, array, bytes, map, text, uint};
@@ -24,7 +25,8 @@ pub(super) fn terms_item(terms: &Value) -> Item {
         array([number(&one[0]), number(&one[1])].into_iter().chain(unit))
     };
     let amounts = terms["amounts"].as_array().expect("amounts").iter().map(amount);
-    let mut item = map([(1, array(amounts)), (2, number(&terms["deadline"])), (3, number(&terms["depth"]))]);
+    let mut item =
+        map([(1, array(amounts)), (2, number(&terms["deadline"])), (3, number(&terms["depth"]))]);
     if let Some(wall) = terms.get("wall") {
         item.set(4, number(wall));
     }
@@ -32,6 +34,9 @@ pub(super) fn terms_item(terms: &Value) -> Item {
 }
 
 pub(super) fn amounts_item(calls: u64) -> Item {
+    if calls == 0 {
+        return array([]);
+    }
     terms_item(&purse_of(calls, 0)).get(1).expect("amounts").clone()
 }
 
@@ -112,7 +117,15 @@ impl<'c> Story<'c> {
         let chain = cast.grant(&cast.user, grant, "funding/chain");
         let nothing = || Box::new(|_: &mut Item| ());
         let signers = [&cast.user, &cast.planner];
-        Self { cast, chain, declared: None, root: nothing(), split: nothing(), signers, brought: None }
+        Self {
+            cast,
+            chain,
+            declared: None,
+            root: nothing(),
+            split: nothing(),
+            signers,
+            brought: None,
+        }
     }
 
     fn root(cast: &'c Cast, edit: impl Fn(&mut Item) + 'c) -> Vec<u8> {
@@ -140,7 +153,12 @@ impl<'c> Story<'c> {
         }
         let sent = draft.sign(NOW, entropy("funding/story")).expect("a complete draft");
         let mut forged = Forgery::of(sent.as_bytes());
-        let mut root = root_claims(&cast.user, &cast.planner, terms_item(&purse_of(9, 1)), Some(forged.head(2)));
+        let mut root = root_claims(
+            &cast.user,
+            &cast.planner,
+            terms_item(&purse_of(9, 1)),
+            Some(forged.head(2)),
+        );
         root.set(7, bytes(self.chain.id().as_bytes()));
         (self.root)(&mut root);
         let root = signed("allotment", self.signers[0], &root);
@@ -176,7 +194,6 @@ fn with_terms(calls: u64, depth: u64, edit: impl Fn(&mut Item)) -> Item {
     terms
 }
 
-#[expect(clippy::too_many_lines, reason = "a list of cases")]
 pub(super) fn allotments(cast: &Cast) -> Value {
     let mut family = Family::new(
         "funding",
@@ -186,8 +203,16 @@ pub(super) fn allotments(cast: &Cast) -> Value {
     let read = |bytes: &[u8]| verify("reader", bytes, "worker", SECONDS);
     let story = Story::new(cast);
     let honest = story.encode();
-    family.accept("split", "the user pays the planner under a chain, and the planner grants a part to the worker", [read(&honest)]);
-    family.accept("split-received", "what the worker is funded with: all that the last statement says", [inbox("in", "worker"), receive("in", &honest, SECONDS, "it")]);
+    family.accept(
+        "split",
+        "the user pays the planner under a chain, and the planner grants a part to the worker",
+        [read(&honest)],
+    );
+    family.accept(
+        "split-received",
+        "what the worker is funded with: all that the last statement says",
+        [inbox("in", "worker"), receive("in", &honest, SECONDS, "it")],
+    );
     family.accept("root-received", "what the planner is funded with, at hop 0", {
         let mut first = story.forged();
         first.hops.truncate(1);
@@ -198,53 +223,177 @@ pub(super) fn allotments(cast: &Cast) -> Value {
         family.refuse(name, "split", code, comment, [read(&bytes)]);
     };
     // Lineage.
-    case("chain-left-out", 1010, "the root names a chain, and none is brought", Story { brought: Some(Item::Null), ..Story::new(cast) }.encode());
-    case("chain-not-named", 1010, "a chain is brought that the root does not name", Story::root(cast, |root| root.remove(7)));
-    case("chain-of-another-id", 1010, "the root names another link", Story::root(cast, |root| root.set(7, bytes([7; 32]))));
+    case(
+        "chain-left-out",
+        1010,
+        "the root names a chain, and none is brought",
+        Story { brought: Some(Item::Null), ..Story::new(cast) }.encode(),
+    );
+    case(
+        "chain-not-named",
+        1010,
+        "a chain is brought that the root does not name",
+        Story::root(cast, |root| root.remove(7)),
+    );
+    case(
+        "chain-of-another-id",
+        1010,
+        "the root names another link",
+        Story::root(cast, |root| root.set(7, bytes([7; 32]))),
+    );
     case("chain-of-another-holder", 1010, "the chain is the auditor's, and so is its id", {
-        let other = cast.grant(&cast.auditor, Grant::new("auditor", few("summarise", &[])).depth(2).budget(terms(&purse_of(10, 2)).expect("terms")), "funding/auditor");
+        let other = cast.grant(
+            &cast.auditor,
+            Grant::new("auditor", few("summarise", &[]))
+                .depth(2)
+                .budget(terms(&purse_of(10, 2)).expect("terms")),
+            "funding/auditor",
+        );
         let id = *other.id().as_bytes();
         let mut story = Story::new(cast);
         story.brought = Some(Item::read(other.as_bytes()));
         story.root = Box::new(move |root| root.set(7, bytes(id)));
         story.encode()
     });
-    case("root-for-its-payer", 1010, "the root grants to its payer", Story::root(cast, |root| root.set(2, bytes(cast.user.id().as_bytes()))));
-    case("split-of-another-allotment", 1010, "the split names another allotment", Story::split(cast, |split| split.set(2, bytes([7; 32]))));
-    case("split-by-another-holder", 1010, "the root grants to the auditor, and the planner splits it", Story::root(cast, |root| root.set(2, bytes(cast.auditor.id().as_bytes()))));
-    case("split-for-its-holder", 1010, "the split is for its own holder", Story::split(cast, |split| event(split, 1, bytes(cast.planner.id().as_bytes()))));
-    case("split-is-a-report", 1010, "a report stands where a split should", Story::split(cast, |split| {
-        split.set(6, array([]));
-        split.set(8, report_event(array([]), 0));
-    }));
+    case(
+        "root-for-its-payer",
+        1010,
+        "the root grants to its payer",
+        Story::root(cast, |root| root.set(2, bytes(cast.user.id().as_bytes()))),
+    );
+    case(
+        "split-of-another-allotment",
+        1010,
+        "the split names another allotment",
+        Story::split(cast, |split| split.set(2, bytes([7; 32]))),
+    );
+    case(
+        "split-by-another-holder",
+        1010,
+        "the root grants to the auditor, and the planner splits it",
+        Story::root(cast, |root| root.set(2, bytes(cast.auditor.id().as_bytes()))),
+    );
+    case(
+        "split-for-its-holder",
+        1010,
+        "the split is for its own holder",
+        Story::split(cast, |split| event(split, 1, bytes(cast.planner.id().as_bytes()))),
+    );
+    case(
+        "split-is-a-report",
+        1010,
+        "a report stands where a split should",
+        Story::split(cast, |split| {
+            split.set(6, array([]));
+            split.set(8, report_event(array([]), 0));
+        }),
+    );
     // Breach.
-    case("split-of-more", 1011, "the split grants more calls than there are", Story::split(cast, |split| {
-        event(split, 2, terms_item(&purse_of(10, 0)));
-        split.set(6, amounts_item(10));
-    }));
-    case("split-of-all", 1011, "the split grants all agents, and its own costs one more", Story::split(cast, |split| {
-        event(split, 2, terms_item(&purse_of(9, 0)));
-        split.set(6, amounts_item(9));
-    }));
-    case("split-without-its-agent", 1011, "own does not count the agent that a split costs", Story::split(cast, |split| split.set(5, array([]))));
-    case("split-missing-from-out", 1011, "out is less than what the split grants", Story::split(cast, |split| split.set(6, amounts_item(3))));
-    case("split-out-too-much", 1011, "at seq 0, out is more than what the split grants", Story::split(cast, |split| split.set(6, amounts_item(5))));
-    case("split-with-back", 1011, "at seq 0, something has come back", Story::split(cast, |split| split.set(7, amounts_item(1))));
-    case("split-with-a-predecessor", 1011, "at seq 0, prev is not null", Story::split(cast, |split| split.set(3, bytes([7; 32]))));
-    case("split-late-without-one", 1011, "at seq 1, prev is null", Story::split(cast, |split| split.set(4, uint(1))));
-    case("split-as-deep", 1011, "the depth is not less", Story::split(cast, |split| event(split, 2, terms_item(&purse_of(4, 1)))));
-    case("split-later", 1011, "the deadline is a second later", Story::split(cast, |split| event(split, 2, with_terms(4, 0, |terms| terms.set(2, uint(SECONDS + 1801))))));
-    case("split-longer-wall", 1011, "wall is a millisecond longer", Story::split(cast, |split| event(split, 2, with_terms(4, 0, |terms| terms.set(4, uint(30_001))))));
-    case("split-without-wall", 1011, "wall is left out, where a statement must repeat it", Story::split(cast, |split| event(split, 2, with_terms(4, 0, |terms| terms.remove(4)))));
+    case(
+        "split-of-more",
+        1011,
+        "the split grants more calls than there are",
+        Story::split(cast, |split| {
+            event(split, 2, terms_item(&purse_of(10, 0)));
+            split.set(6, amounts_item(10));
+        }),
+    );
+    case(
+        "split-of-all",
+        1011,
+        "the split grants all agents, and its own costs one more",
+        Story::split(cast, |split| {
+            event(split, 2, terms_item(&purse_of(9, 0)));
+            split.set(6, amounts_item(9));
+        }),
+    );
+    case(
+        "split-without-its-agent",
+        1011,
+        "own does not count the agent that a split costs",
+        Story::split(cast, |split| split.set(5, array([]))),
+    );
+    case(
+        "split-missing-from-out",
+        1011,
+        "out is less than what the split grants",
+        Story::split(cast, |split| split.set(6, amounts_item(3))),
+    );
+    case(
+        "split-out-too-much",
+        1011,
+        "at seq 0, out is more than what the split grants",
+        Story::split(cast, |split| split.set(6, amounts_item(5))),
+    );
+    case(
+        "split-with-back",
+        1011,
+        "at seq 0, something has come back",
+        Story::split(cast, |split| split.set(7, amounts_item(1))),
+    );
+    case(
+        "split-with-a-predecessor",
+        1011,
+        "at seq 0, prev is not null",
+        Story::split(cast, |split| split.set(3, bytes([7; 32]))),
+    );
+    case(
+        "split-late-without-one",
+        1011,
+        "at seq 1, prev is null",
+        Story::split(cast, |split| split.set(4, uint(1))),
+    );
+    case(
+        "split-as-deep",
+        1011,
+        "the depth is not less",
+        Story::split(cast, |split| event(split, 2, terms_item(&purse_of(4, 1)))),
+    );
+    case(
+        "split-later",
+        1011,
+        "the deadline is a second later",
+        Story::split(cast, |split| {
+            event(split, 2, with_terms(4, 0, |terms| terms.set(2, uint(SECONDS + 1801))))
+        }),
+    );
+    case(
+        "split-longer-wall",
+        1011,
+        "wall is a millisecond longer",
+        Story::split(cast, |split| {
+            event(split, 2, with_terms(4, 0, |terms| terms.set(4, uint(30_001))))
+        }),
+    );
+    case(
+        "split-without-wall",
+        1011,
+        "wall is left out, where a statement must repeat it",
+        Story::split(cast, |split| event(split, 2, with_terms(4, 0, |terms| terms.remove(4)))),
+    );
     // Signatures.
-    case("root-signed-by-another", 1012, "the root is signed by a stranger", Story { signers: [&cast.stranger, &cast.planner], ..Story::new(cast) }.encode());
-    case("split-signed-by-another", 1012, "the split is signed by the user", Story { signers: [&cast.user, &cast.user], ..Story::new(cast) }.encode());
+    case(
+        "root-signed-by-another",
+        1012,
+        "the root is signed by a stranger",
+        Story { signers: [&cast.stranger, &cast.planner], ..Story::new(cast) }.encode(),
+    );
+    case(
+        "split-signed-by-another",
+        1012,
+        "the split is signed by the user",
+        Story { signers: [&cast.user, &cast.user], ..Story::new(cast) }.encode(),
+    );
     case("root-signed-as-an-entry", 1012, "the root is signed as an entry of a ledger", {
         let mut forged = story.forged();
         let body = Item::read(forged.elements[2].body.as_deref().expect("a lineage"));
-        let claims = Item::read(body.clone().into_items()[1].clone().into_items()[0].clone().into_items()[2].as_bytes());
+        let claims = Item::read(
+            body.clone().into_items()[1].clone().into_items()[0].clone().into_items()[2].as_bytes(),
+        );
         let wrong = signed("entry", &cast.user, &claims);
-        edit_control(&mut forged, 2, &cast.user, |lineage| lineage.items()[1].items()[0] = wrong.item);
+        edit_control(&mut forged, 2, &cast.user, |lineage| {
+            lineage.items()[1].items()[0] = wrong.item
+        });
         // The second allotment is for the place as it was, so it goes.
         forged.elements.truncate(3);
         forged.elements.push(Element::clear(&cast.planner, 3, b"do"));
@@ -258,19 +407,47 @@ pub(super) fn allotments(cast: &Cast) -> Value {
         Story { brought: Some(spoilt), ..Story::new(cast) }.encode()
     });
     // Place.
-    case("request-of-another-place", 1013, "the split is for another place", Story::split(cast, |split| event(split, 3, bytes([7; 32]))));
-    case("root-of-another-place", 1013, "the root is for another place", Story::root(cast, |root| root.set(4, bytes([7; 32]))));
-    case("holder-not-next", 1013, "the split is for the auditor, who is not next", Story::split(cast, |split| event(split, 1, bytes(cast.auditor.id().as_bytes()))));
-    case("grantor-not-author", 1013, "the planner repeats the user's allotment instead of splitting it", {
-        let mut forged = story.forged();
-        forged.elements[4] = Element::control(&cast.planner, ALLOTMENT, forged.elements[2].body.clone().expect("a lineage"));
-        cover_again(&mut forged, &[&cast.user, &cast.planner]);
-        forged.encode()
-    });
+    case(
+        "request-of-another-place",
+        1013,
+        "the split is for another place",
+        Story::split(cast, |split| event(split, 3, bytes([7; 32]))),
+    );
+    case(
+        "root-of-another-place",
+        1013,
+        "the root is for another place",
+        Story::root(cast, |root| root.set(4, bytes([7; 32]))),
+    );
+    case(
+        "holder-not-next",
+        1013,
+        "the split is for the auditor, who is not next",
+        Story::split(cast, |split| event(split, 1, bytes(cast.auditor.id().as_bytes()))),
+    );
+    case(
+        "grantor-not-author",
+        1013,
+        "the planner repeats the user's allotment instead of splitting it",
+        {
+            let mut forged = story.forged();
+            forged.elements[4] = Element::control(
+                &cast.planner,
+                ALLOTMENT,
+                forged.elements[2].body.clone().expect("a lineage"),
+            );
+            cover_again(&mut forged, &[&cast.user, &cast.planner]);
+            forged.encode()
+        },
+    );
     // Purses.
     let purse = Story::split(cast, |split| event(split, 3, Item::Null));
     family.variant("purse", "split", "the split is for no place: a purse", [read(&purse)]);
-    family.accept("purse-received", "what the worker holds is a purse, and the request is funded by nothing", [inbox("in", "worker"), receive("in", &purse, SECONDS, "it")]);
+    family.accept(
+        "purse-received",
+        "what the worker holds is a purse, and the request is funded by nothing",
+        [inbox("in", "worker"), receive("in", &purse, SECONDS, "it")],
+    );
     let twice = resigned(&Forgery::of(&purse), &[&cast.user, &cast.planner], |forged| {
         let again = forged.elements[4].clone();
         forged.elements.push(again);
@@ -279,15 +456,33 @@ pub(super) fn allotments(cast: &Cast) -> Value {
     family.refuse("purse-twice", "purse", 1013, "the same purse is there twice", [read(&twice)]);
 
     // Declared terms.
-    let declared = |declared: Value| Story { declared: Some(declared), ..Story::new(cast) }.encode();
-    family.variant("declared-within", "split", "the header declares less than the allotment grants, and leaves wall unsaid", [read(&declared(json!({
-        "amounts": [[20, 8]], "deadline": SECONDS + 1800, "depth": 1,
-    })))]);
+    let declared =
+        |declared: Value| Story { declared: Some(declared), ..Story::new(cast) }.encode();
+    family.variant(
+        "declared-within",
+        "split",
+        "the header declares less than the allotment grants, and leaves wall unsaid",
+        [read(&declared(json!({
+            "amounts": [[20, 8]], "deadline": SECONDS + 1800, "depth": 1,
+        })))],
+    );
     for (name, comment, terms) in [
-        ("declared-more", "the header declares more calls than the allotment grants", purse_of(10, 1)),
+        (
+            "declared-more",
+            "the header declares more calls than the allotment grants",
+            purse_of(10, 1),
+        ),
         ("declared-deeper", "the header declares more depth", purse_of(9, 2)),
-        ("declared-later", "the header declares a later deadline", json!({ "amounts": [[20, 9]], "deadline": SECONDS + 1801, "depth": 1 })),
-        ("declared-another-unit", "the header declares money of another unit", json!({ "amounts": [[24, 1, "EUR:2"]], "deadline": SECONDS + 1800, "depth": 1 })),
+        (
+            "declared-later",
+            "the header declares a later deadline",
+            json!({ "amounts": [[20, 9]], "deadline": SECONDS + 1801, "depth": 1 }),
+        ),
+        (
+            "declared-another-unit",
+            "the header declares money of another unit",
+            json!({ "amounts": [[24, 1, "EUR:2"]], "deadline": SECONDS + 1800, "depth": 1 }),
+        ),
     ] {
         family.refuse(name, "declared-within", 1014, comment, [read(&declared(terms))]);
     }
@@ -304,9 +499,21 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
         change(&mut anchor);
         json!({ "anchors": [anchor] })
     };
-    let taken = |bytes: &[u8], verifier: &str, now: u64| [inbox("in", verifier), receive("in", bytes, now, "it")];
-    family.accept("funded", "the reader asks to be funded, and is", taken(honest, "worker-funded", SECONDS));
-    family.refuse("purse-is-no-funding", "funded", 1016, "the split is a purse, which funds no request", taken(purse, "worker-funded", SECONDS));
+    let taken = |bytes: &[u8], verifier: &str, now: u64| {
+        [inbox("in", verifier), receive("in", bytes, now, "it")]
+    };
+    family.accept(
+        "funded",
+        "the reader asks to be funded, and is",
+        taken(honest, "worker-funded", SECONDS),
+    );
+    family.refuse(
+        "purse-is-no-funding",
+        "funded",
+        1016,
+        "the split is a purse, which funds no request",
+        taken(purse, "worker-funded", SECONDS),
+    );
     let unpaid = {
         let mut forged = Forgery::of(honest);
         forged.elements.truncate(4);
@@ -314,17 +521,47 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
         cover_again(&mut forged, &[&cast.user, &cast.planner]);
         forged.encode()
     };
-    family.refuse("not-funded", "funded", 1016, "the planner grants nothing to the worker", taken(&unpaid, "worker-funded", SECONDS));
+    family.refuse(
+        "not-funded",
+        "funded",
+        1016,
+        "the planner grants nothing to the worker",
+        taken(&unpaid, "worker-funded", SECONDS),
+    );
     // The deadline is 1800 s after created.
-    family.variant("deadline-within-skew", "funded", "29 s after the deadline, with a skew of 30 s", taken(honest, "worker-funded", SECONDS + 1829));
-    family.refuse("deadline-passed", "funded", 1016, "30 s after the deadline", taken(honest, "worker-funded", SECONDS + 1830));
-    family.accept("deadline-passed-taken", "the same, by a reader that takes what is not funded", taken(honest, "worker", SECONDS + 1830));
+    family.variant(
+        "deadline-within-skew",
+        "funded",
+        "29 s after the deadline, with a skew of 30 s",
+        taken(honest, "worker-funded", SECONDS + 1829),
+    );
+    family.refuse(
+        "deadline-passed",
+        "funded",
+        1016,
+        "30 s after the deadline",
+        taken(honest, "worker-funded", SECONDS + 1830),
+    );
+    family.accept(
+        "deadline-passed-taken",
+        "the same, by a reader that takes what is not funded",
+        taken(honest, "worker", SECONDS + 1830),
+    );
     // The payer's chain goes beyond its anchor; another chain vouches for the user.
     let both = {
-        let usual = cast.grant(&cast.user, Grant::new("user", few("summarise", &[])).depth(2), "funding/usual");
+        let usual = cast.grant(
+            &cast.user,
+            Grant::new("user", few("summarise", &[])).depth(2),
+            "funding/usual",
+        );
         let chain = Story::new(cast).chain;
         let root = |forged: &Forgery| {
-            let mut claims = root_claims(&cast.user, &cast.worker, terms_item(&purse_of(9, 1)), Some(forged.head(2)));
+            let mut claims = root_claims(
+                &cast.user,
+                &cast.worker,
+                terms_item(&purse_of(9, 1)),
+                Some(forged.head(2)),
+            );
             claims.set(7, bytes(chain.id().as_bytes()));
             signed("allotment", &cast.user, &claims).item
         };
@@ -342,20 +579,48 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
         (forged.sealed_by_originator(&cast.user), chain.id())
     };
     let (bytes, paying) = both;
-    family.verifier_like("worker-less-budget", "worker", poor(&|anchor| anchor["budget"] = purse_of(9, 2)));
-    family.verifier_like("worker-less-budget-funded", "worker-less-budget", json!({ "require_funding": true }));
-    family.verifier_like("worker-no-budget", "worker", poor(&|anchor| drop(anchor.as_object_mut().expect("members").remove("budget"))));
-    family.verifier_like("worker-no-budget-funded", "worker-no-budget", json!({ "require_funding": true }));
+    family.verifier_like(
+        "worker-less-budget",
+        "worker",
+        poor(&|anchor| anchor["budget"] = purse_of(9, 2)),
+    );
+    family.verifier_like(
+        "worker-less-budget-funded",
+        "worker-less-budget",
+        json!({ "require_funding": true }),
+    );
+    family.verifier_like(
+        "worker-no-budget",
+        "worker",
+        poor(&|anchor| drop(anchor.as_object_mut().expect("members").remove("budget"))),
+    );
+    family.verifier_like(
+        "worker-no-budget-funded",
+        "worker-no-budget",
+        json!({ "require_funding": true }),
+    );
     let revoked = json!({ "revocations": { "as_of": SECONDS, "max_age": 3600, "links": [hex(paying.as_bytes())] } });
     family.verifier_like("worker-payer-revoked", "worker", revoked);
-    family.verifier_like("worker-payer-revoked-funded", "worker-payer-revoked", json!({ "require_funding": true }));
-    family.accept("paid-under-another-chain", "one chain vouches, another pays", taken(&bytes, "worker-funded", SECONDS));
+    family.verifier_like(
+        "worker-payer-revoked-funded",
+        "worker-payer-revoked",
+        json!({ "require_funding": true }),
+    );
+    family.accept(
+        "paid-under-another-chain",
+        "one chain vouches, another pays",
+        taken(&bytes, "worker-funded", SECONDS),
+    );
     for (name, comment) in [
         ("less-budget", "the anchor has less to give than the ceiling of the chain that pays"),
         ("no-budget", "the anchor has no budget to hand on"),
         ("payer-revoked", "the chain that pays is revoked"),
     ] {
-        family.accept(&format!("{name}-taken"), &format!("{comment}; the reader takes what is not funded"), taken(&bytes, &format!("worker-{name}"), SECONDS));
+        family.accept(
+            &format!("{name}-taken"),
+            &format!("{comment}; the reader takes what is not funded"),
+            taken(&bytes, &format!("worker-{name}"), SECONDS),
+        );
         let mut steps = taken(&bytes, "worker-funded", SECONDS);
         steps[0]["verifier"] = json!(format!("worker-{name}-funded"));
         family.refuse(name, "paid-under-another-chain", 1016, comment, steps);
@@ -369,17 +634,44 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
             .sign(NOW, entropy("funding/anchor"))
             .expect("a complete draft");
         let mut forged = Forgery::of(sent.as_bytes());
-        let claims = root_claims(&cast.login, &cast.worker, terms_item(&purse_of(calls, 8)), Some(forged.head(1)));
+        let claims = root_claims(
+            &cast.login,
+            &cast.worker,
+            terms_item(&purse_of(calls, 8)),
+            Some(forged.head(1)),
+        );
         let root = signed("allotment", &cast.login, &claims).item;
-        forged.elements.push(Element::control(&cast.login, ALLOTMENT, array([Item::Null, array([root])]).encode()));
+        forged.elements.push(Element::control(
+            &cast.login,
+            ALLOTMENT,
+            array([Item::Null, array([root])]).encode(),
+        ));
         forged.sealed_by_originator(&cast.login)
     };
-    family.accept("paid-by-the-anchor", "an anchor pays as much as its ceiling", taken(&by_anchor(100), "worker-funded", SECONDS));
-    family.refuse("anchor-beyond-its-ceiling", "paid-by-the-anchor", 1016, "an anchor pays more than its ceiling", taken(&by_anchor(101), "worker-funded", SECONDS));
-    family.accept("anchor-beyond-its-ceiling-taken", "the same, by a reader that takes what is not funded", taken(&by_anchor(101), "worker", SECONDS));
+    family.accept(
+        "paid-by-the-anchor",
+        "an anchor pays as much as its ceiling",
+        taken(&by_anchor(100), "worker-funded", SECONDS),
+    );
+    family.refuse(
+        "anchor-beyond-its-ceiling",
+        "paid-by-the-anchor",
+        1016,
+        "an anchor pays more than its ceiling",
+        taken(&by_anchor(101), "worker-funded", SECONDS),
+    );
+    family.accept(
+        "anchor-beyond-its-ceiling-taken",
+        "the same, by a reader that takes what is not funded",
+        taken(&by_anchor(101), "worker", SECONDS),
+    );
     // A stranger's allotment, in an envelope of somebody who is trusted.
     let stranger = {
-        let usual = cast.grant(&cast.user, Grant::new("user", few("summarise", &[])).depth(2), "funding/usual");
+        let usual = cast.grant(
+            &cast.user,
+            Grant::new("user", few("summarise", &[])).depth(2),
+            "funding/usual",
+        );
         let sent = Draft::new(&cast.user.identity)
             .to(cast.worker.id())
             .expires_in(HOUR)
@@ -388,13 +680,32 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
             .sign(NOW, entropy("funding/unknown payer"))
             .expect("a complete draft");
         let mut forged = Forgery::of(sent.as_bytes());
-        let claims = root_claims(&cast.user, &cast.worker, terms_item(&purse_of(9, 1)), Some(forged.head(2)));
+        let claims = root_claims(
+            &cast.user,
+            &cast.worker,
+            terms_item(&purse_of(9, 1)),
+            Some(forged.head(2)),
+        );
         let root = signed("allotment", &cast.user, &claims).item;
-        forged.elements.push(Element::control(&cast.user, ALLOTMENT, array([Item::Null, array([root])]).encode()));
+        forged.elements.push(Element::control(
+            &cast.user,
+            ALLOTMENT,
+            array([Item::Null, array([root])]).encode(),
+        ));
         forged.sealed_by_originator(&cast.user)
     };
-    family.accept("unknown-payer-taken", "the user pays without a chain to pay under", taken(&stranger, "worker", SECONDS));
-    family.refuse("unknown-payer", "paid-by-the-anchor", 1016, "the user pays without a chain to pay under, and the reader asks to be funded", taken(&stranger, "worker-funded", SECONDS));
+    family.accept(
+        "unknown-payer-taken",
+        "the user pays without a chain to pay under",
+        taken(&stranger, "worker", SECONDS),
+    );
+    family.refuse(
+        "unknown-payer",
+        "paid-by-the-anchor",
+        1016,
+        "the user pays without a chain to pay under, and the reader asks to be funded",
+        taken(&stranger, "worker-funded", SECONDS),
+    );
 }
 
 /// A report element: its author's history, up to a report.
@@ -425,7 +736,8 @@ fn reports(cast: &Cast, family: &mut Family) {
             .sign(NOW, entropy("funding/report"))
             .expect("a complete draft");
         let mut forged = Forgery::of(sent.as_bytes());
-        let history = array(entries.iter().map(|(signer, claims)| signed("entry", signer, claims).item));
+        let history =
+            array(entries.iter().map(|(signer, claims)| signed("entry", signer, claims).item));
         forged.elements.push(Element::control(&cast.worker, REPORT, history.encode()));
         forged.sealed_by_originator(&cast.worker)
     };
@@ -435,27 +747,60 @@ fn reports(cast: &Cast, family: &mut Family) {
     let prev = signed("entry", worker, &first).id;
     let read = |bytes: &[u8]| verify("reader", bytes, "planner", SECONDS);
     let last = report(1, Some(prev), id);
-    family.accept("report", "a split and a report", [read(&carried(&[(worker, first.clone()), (worker, last.clone())]))]);
+    family.accept(
+        "report",
+        "a split and a report",
+        [read(&carried(&[(worker, first.clone()), (worker, last.clone())]))],
+    );
     let mut case = |name: &str, code: u16, comment: &str, entries: &[(&Agent, Item)]| {
         family.refuse(name, "report", code, comment, [read(&carried(entries))]);
     };
     case("report-missing", 1015, "the history ends in a split", &[(worker, first.clone())]);
-    case("report-without-the-beginning", 1015, "the history begins with seq 1", &[(worker, last.clone())]);
-    case("report-of-two-ledgers", 1015, "the report is about another allotment", &[(worker, first.clone()), (worker, report(1, Some(prev), [7; 32]))]);
+    case(
+        "report-without-the-beginning",
+        1015,
+        "the history begins with seq 1",
+        &[(worker, last.clone())],
+    );
+    case(
+        "report-of-two-ledgers",
+        1015,
+        "the report is about another allotment",
+        &[(worker, first.clone()), (worker, report(1, Some(prev), [7; 32]))],
+    );
     let other = |claims: &Item| {
         let mut claims = claims.clone();
         claims.set(1, bytes(cast.auditor.id().as_bytes()));
         claims
     };
-    case("report-of-another", 1015, "the history is the auditor's", &[(&cast.auditor, other(&first)), (&cast.auditor, other(&last))]);
-    case("report-entry-left-out", 1015, "an entry between is left out", &[(worker, first.clone()), (worker, report(2, Some(prev), id))]);
-    case("report-signed-by-another", 1027, "the report is signed by a stranger", &[(worker, first.clone()), (&cast.stranger, last.clone())]);
-    case("report-split-signed-by-another", 1027, "the split is signed by the auditor", &[(&cast.auditor, first.clone()), (worker, last)]);
+    case(
+        "report-of-another",
+        1015,
+        "the history is the auditor's",
+        &[(&cast.auditor, other(&first)), (&cast.auditor, other(&last))],
+    );
+    case(
+        "report-entry-left-out",
+        1015,
+        "an entry between is left out",
+        &[(worker, first.clone()), (worker, report(2, Some(prev), id))],
+    );
+    case(
+        "report-signed-by-another",
+        1027,
+        "the report is signed by a stranger",
+        &[(worker, first.clone()), (&cast.stranger, last.clone())],
+    );
+    case(
+        "report-split-signed-by-another",
+        1027,
+        "the split is signed by the auditor",
+        &[(&cast.auditor, first.clone()), (worker, last)],
+    );
     case("report-empty", 120, "the history is empty", &[]);
 }
 
 /// SPEC §11.6 and §10.3: what convicts, and what does not.
-#[expect(clippy::too_many_lines, reason = "a list of cases")]
 pub(super) fn evidence(cast: &Cast) -> Value {
     let mut family = Family::new(
         "evidence",
@@ -463,10 +808,20 @@ pub(super) fn evidence(cast: &Cast) -> Value {
     );
     let step = |bytes: &[u8]| json!({ "do": "evidence", "bytes": hex(bytes) });
     let holder = &cast.planner;
-    let root = signed("allotment", &cast.user, &root_claims(&cast.user, holder, terms_item(&purse_of(9, 3)), None));
+    let root = signed(
+        "allotment",
+        &cast.user,
+        &root_claims(&cast.user, holder, terms_item(&purse_of(9, 3)), None),
+    );
     let none = || Item::Null;
     let written = |grant: Item, entries: &[&Signed], report: Item| {
-        array([text("agent-envelope/1/evidence"), grant, array(entries.iter().map(|entry| entry.item.clone())), report]).encode()
+        array([
+            text("agent-envelope/1/evidence"),
+            grant,
+            array(entries.iter().map(|entry| entry.item.clone())),
+            report,
+        ])
+        .encode()
     };
     let entry = |edit: &dyn Fn(&mut Item)| {
         let mut claims = entry_claims(holder, root.id, report_event(array([]), 0));
@@ -483,62 +838,197 @@ pub(super) fn evidence(cast: &Cast) -> Value {
     // E3: more used than granted. The proof needs the grant.
     let over = sign(&entry(&|claims| claims.set(5, amounts_item(10))));
     let within = sign(&entry(&|claims| claims.set(5, amounts_item(9))));
-    family.accept("over-use", "own is more than was granted", [step(&written(root.item.clone(), &[&over], none()))]);
-    family.refuse("no-over-use", "over-use", 1028, "own is as much as was granted", [step(&written(root.item.clone(), &[&within], none()))]);
-    family.refuse("over-use-without-grant", "over-use", 1028, "the grant is left out", [step(&written(none(), &[&over], none()))]);
+    family.accept(
+        "over-use",
+        "own is more than was granted",
+        [step(&written(root.item.clone(), &[&over], none()))],
+    );
+    family.refuse(
+        "no-over-use",
+        "over-use",
+        1028,
+        "own is as much as was granted",
+        [step(&written(root.item.clone(), &[&within], none()))],
+    );
+    family.refuse(
+        "over-use-without-grant",
+        "over-use",
+        1028,
+        "the grant is left out",
+        [step(&written(none(), &[&over], none()))],
+    );
     let forged = signed("entry", &cast.stranger, &entry(&|claims| claims.set(5, amounts_item(10))));
-    family.refuse("over-use-by-another", "over-use", 1027, "the entry is signed by a stranger", [step(&written(root.item.clone(), &[&forged], none()))]);
-    let foreign = signed("allotment", &cast.stranger, &root_claims(&cast.user, holder, terms_item(&purse_of(9, 3)), None));
-    family.refuse("over-use-of-a-forged-grant", "over-use", 1012, "the grant is signed by a stranger", [step(&written(foreign.item, &[&over], none()))]);
-    let other_root = signed("allotment", &cast.user, &root_claims(&cast.user, holder, terms_item(&purse_of(8, 3)), None));
-    family.refuse("over-use-of-another-grant", "over-use", 1028, "the grant is another allotment of the same payer and holder", [step(&written(other_root.item, &[&over], none()))]);
-    family.refuse("over-use-with-more", "over-use", 1028, "a statement is there that the proof does not need", [step(&written(root.item.clone(), &[&over, &within], none()))]);
-    family.refuse("no-entries", "over-use", 120, "there is no entry", [step(&written(root.item.clone(), &[], none()))]);
-    family.refuse("other-label", "over-use", 121, "the label is another one", [step(&array([text("agent-envelope/1/origin-fork"), root.item.clone(), array([over.item.clone()]), none()]).encode())]);
+    family.refuse(
+        "over-use-by-another",
+        "over-use",
+        1027,
+        "the entry is signed by a stranger",
+        [step(&written(root.item.clone(), &[&forged], none()))],
+    );
+    let foreign = signed(
+        "allotment",
+        &cast.stranger,
+        &root_claims(&cast.user, holder, terms_item(&purse_of(9, 3)), None),
+    );
+    family.refuse(
+        "over-use-of-a-forged-grant",
+        "over-use",
+        1012,
+        "the grant is signed by a stranger",
+        [step(&written(foreign.item, &[&over], none()))],
+    );
+    let other_root = signed(
+        "allotment",
+        &cast.user,
+        &root_claims(&cast.user, holder, terms_item(&purse_of(8, 3)), None),
+    );
+    family.refuse(
+        "over-use-of-another-grant",
+        "over-use",
+        1028,
+        "the grant is another allotment of the same payer and holder",
+        [step(&written(other_root.item, &[&over], none()))],
+    );
+    family.refuse(
+        "over-use-with-more",
+        "over-use",
+        1028,
+        "a statement is there that the proof does not need",
+        [step(&written(root.item.clone(), &[&over, &within], none()))],
+    );
+    family.refuse(
+        "no-entries",
+        "over-use",
+        120,
+        "there is no entry",
+        [step(&written(root.item.clone(), &[], none()))],
+    );
+    family.refuse(
+        "other-label",
+        "over-use",
+        121,
+        "the label is another one",
+        [step(
+            &array([
+                text("agent-envelope/1/origin-fork"),
+                root.item.clone(),
+                array([over.item.clone()]),
+                none(),
+            ])
+            .encode(),
+        )],
+    );
 
     // E1: two entries with one seq.
-    let (one, other) = (sign(&entry(&|claims| claims.set(5, agents_used(1)))), sign(&entry(&|claims| claims.set(5, agents_used(2)))));
+    let (one, other) = (
+        sign(&entry(&|claims| claims.set(5, agents_used(1)))),
+        sign(&entry(&|claims| claims.set(5, agents_used(2)))),
+    );
     let between = |one: &Signed, other: &Signed| {
-        Evidence::between(&one.item.encode(), &other.item.encode()).expect("entries").expect("they convict").as_bytes().to_vec()
+        Evidence::between(&one.item.encode(), &other.item.encode())
+            .expect("entries")
+            .expect("they convict")
+            .as_bytes()
+            .to_vec()
     };
     family.accept("two-of-one-seq", "two entries with seq 0", [step(&between(&one, &other))]);
-    family.refuse("one-twice", "two-of-one-seq", 1028, "the same entry twice", [step(&written(none(), &[&one, &one], none()))]);
+    family.refuse(
+        "one-twice",
+        "two-of-one-seq",
+        1028,
+        "the same entry twice",
+        [step(&written(none(), &[&one, &one], none()))],
+    );
     let pair = Item::read(&between(&one, &other));
     let mut swapped = pair.clone();
     swapped.items()[2].items().swap(0, 1);
-    family.refuse("two-of-one-seq-swapped", "two-of-one-seq", 1028, "the two stand the other way round", [step(&swapped.encode())]);
+    family.refuse(
+        "two-of-one-seq-swapped",
+        "two-of-one-seq",
+        1028,
+        "the two stand the other way round",
+        [step(&swapped.encode())],
+    );
     let elsewhere = sign(&{
         let mut claims = entry(&|claims| claims.set(5, agents_used(2)));
         claims.set(2, bytes([9; 32]));
         claims
     });
-    family.refuse("two-ledgers", "two-of-one-seq", 1028, "the second is of another ledger", [step(&written(none(), &[&one, &elsewhere], none()))]);
+    family.refuse(
+        "two-ledgers",
+        "two-of-one-seq",
+        1028,
+        "the second is of another ledger",
+        [step(&written(none(), &[&one, &elsewhere], none()))],
+    );
     let others = {
         let mut claims = entry(&|claims| claims.set(5, agents_used(2)));
         claims.set(1, bytes(cast.worker.id().as_bytes()));
         signed("entry", &cast.worker, &claims)
     };
-    family.refuse("two-holders", "two-of-one-seq", 1028, "the second is by another holder", [step(&written(none(), &[&one, &others], none()))]);
-    family.refuse("second-by-another", "two-of-one-seq", 1027, "the second is not signed by its holder", [step(&{
-        let forged = signed("entry", &cast.stranger, &entry(&|claims| claims.set(5, agents_used(2))));
-        let order: Vec<&Signed> = if one.id < other.id { vec![&one, &forged] } else { vec![&forged, &one] };
-        written(none(), &order, none())
-    })]);
+    family.refuse(
+        "two-holders",
+        "two-of-one-seq",
+        1028,
+        "the second is by another holder",
+        [step(&written(none(), &[&one, &others], none()))],
+    );
+    family.refuse(
+        "second-by-another",
+        "two-of-one-seq",
+        1027,
+        "the second is not signed by its holder",
+        [step(&{
+            let forged =
+                signed("entry", &cast.stranger, &entry(&|claims| claims.set(5, agents_used(2))));
+            let order: Vec<&Signed> =
+                if one.id < other.id { vec![&one, &forged] } else { vec![&forged, &one] };
+            written(none(), &order, none())
+        })],
+    );
     // E1, E4, E7 and E5 of two entries in order.
     let skipped = sign(&follow(&other, 1, &|claims| claims.set(5, agents_used(3))));
-    family.accept("prev-of-another", "the second entry names another predecessor than the first", [step(&between(&one, &skipped))]);
+    family.accept(
+        "prev-of-another",
+        "the second entry names another predecessor than the first",
+        [step(&between(&one, &skipped))],
+    );
     let next = sign(&follow(&one, 1, &|claims| claims.set(5, agents_used(3))));
-    family.refuse("prev-of-the-first", "prev-of-another", 1028, "the second entry names the first", [step(&written(none(), &[&one, &next], none()))]);
+    family.refuse(
+        "prev-of-the-first",
+        "prev-of-another",
+        1028,
+        "the second entry names the first",
+        [step(&written(none(), &[&one, &next], none()))],
+    );
     let fallen = sign(&follow(&other, 1, &|claims| claims.set(5, agents_used(1))));
     family.accept("own-falls", "own falls", [step(&between(&other, &fallen))]);
     let equal = sign(&follow(&other, 1, &|claims| claims.set(5, agents_used(2))));
-    family.refuse("own-stays", "own-falls", 1028, "own stays as it is", [step(&written(none(), &[&other, &equal], none()))]);
+    family.refuse(
+        "own-stays",
+        "own-falls",
+        1028,
+        "own stays as it is",
+        [step(&written(none(), &[&other, &equal], none()))],
+    );
     let closed = sign(&entry(&|claims| claims.set(8, report_event(amounts_item(9), 1))));
-    let after = sign(&follow(&closed, 1, &|claims| claims.set(8, report_event(amounts_item(9), 1))));
-    family.accept("after-the-last", "a report follows the last one", [step(&between(&closed, &after))]);
+    let after =
+        sign(&follow(&closed, 1, &|claims| claims.set(8, report_event(amounts_item(9), 1))));
+    family.accept(
+        "after-the-last",
+        "a report follows the last one",
+        [step(&between(&closed, &after))],
+    );
     let open = sign(&entry(&|claims| claims.set(8, report_event(amounts_item(9), 0))));
-    let after_open = sign(&follow(&open, 1, &|claims| claims.set(8, report_event(amounts_item(9), 1))));
-    family.refuse("after-one-that-is-not-the-last", "after-the-last", 1028, "the first report is not the last", [step(&written(none(), &[&open, &after_open], none()))]);
+    let after_open =
+        sign(&follow(&open, 1, &|claims| claims.set(8, report_event(amounts_item(9), 1))));
+    family.refuse(
+        "after-one-that-is-not-the-last",
+        "after-the-last",
+        1028,
+        "the first report is not the last",
+        [step(&written(none(), &[&open, &after_open], none()))],
+    );
     // E6 and E2 of a split under its grant.
     let split = |calls: u64, edit: &dyn Fn(&mut Item), own: u64| {
         let mut terms = terms_item(&purse_of(calls, 2));
@@ -551,13 +1041,32 @@ pub(super) fn evidence(cast: &Cast) -> Value {
     };
     let later = split(4, &|terms| terms.set(2, uint(SECONDS + 1801)), 1);
     let honest = split(4, &|_| (), 1);
-    family.accept("split-widened", "a split with a later deadline", [step(&written(root.item.clone(), &[&later], none()))]);
-    family.refuse("split-within", "split-widened", 1028, "a split with the same deadline", [step(&written(root.item.clone(), &[&honest], none()))]);
-    family.accept("split-too-much", "a split of more than there is", [step(&written(root.item.clone(), &[&split(10, &|_| (), 1)], none()))]);
-    family.accept("split-without-its-agent", "a split that does not count its agent", [step(&written(root.item.clone(), &[&split(4, &|_| (), 0)], none()))]);
+    family.accept(
+        "split-widened",
+        "a split with a later deadline",
+        [step(&written(root.item.clone(), &[&later], none()))],
+    );
+    family.refuse(
+        "split-within",
+        "split-widened",
+        1028,
+        "a split with the same deadline",
+        [step(&written(root.item.clone(), &[&honest], none()))],
+    );
+    family.accept(
+        "split-too-much",
+        "a split of more than there is",
+        [step(&written(root.item.clone(), &[&split(10, &|_| (), 1)], none()))],
+    );
+    family.accept(
+        "split-without-its-agent",
+        "a split that does not count its agent",
+        [step(&written(root.item.clone(), &[&split(4, &|_| (), 0)], none()))],
+    );
     // E5: a credit that its report does not bear out.
     let child = |returned: u64, last: u64| {
-        let claims = entry_claims(&cast.worker, honest.id, report_event(amounts_item(returned), last));
+        let claims =
+            entry_claims(&cast.worker, honest.id, report_event(amounts_item(returned), last));
         signed("entry", &cast.worker, &claims)
     };
     let credit = |report: &Signed, total: u64, last: u64| {
@@ -565,22 +1074,174 @@ pub(super) fn evidence(cast: &Cast) -> Value {
             claims.set(5, agents_used(1));
             claims.set(6, amounts_item(4));
             claims.set(7, amounts_item(total));
-            claims.set(8, array([uint(1), uint(0), bytes(report.id), amounts_item(total), uint(last)]));
+            claims.set(
+                8,
+                array([uint(1), uint(0), bytes(report.id), amounts_item(total), uint(last)]),
+            );
         }))
     };
     let (two, three) = (child(2, 0), child(3, 0));
-    family.accept("credit-beyond-the-report", "a credit of 3, where the report that it names says 2", [step(&written(none(), &[&credit(&two, 3, 0)], two.item.clone()))]);
-    family.refuse("credit-as-reported", "credit-beyond-the-report", 1028, "a credit of 2", [step(&written(none(), &[&credit(&two, 2, 0)], two.item.clone()))]);
-    family.refuse("credit-of-another-report", "credit-beyond-the-report", 1028, "the report is not the one that the credit names", [step(&written(none(), &[&credit(&two, 3, 0)], three.item.clone()))]);
-    family.accept("credit-last", "a credit that says it was the last, where the report does not", [step(&written(none(), &[&credit(&two, 2, 1)], two.item.clone()))]);
-    family.accept("credit-beyond-the-split", "a credit of more than the split granted", [step(&between(&honest, &credit(&two, 5, 0)))]);
-    family.refuse("credit-within-the-split", "credit-beyond-the-split", 1028, "a credit of less", [step(&written(none(), &[&honest, &credit(&two, 2, 0)], none()))]);
+    family.accept(
+        "credit-beyond-the-report",
+        "a credit of 3, where the report that it names says 2",
+        [step(&written(none(), &[&credit(&two, 3, 0)], two.item.clone()))],
+    );
+    family.refuse(
+        "credit-as-reported",
+        "credit-beyond-the-report",
+        1028,
+        "a credit of 2",
+        [step(&written(none(), &[&credit(&two, 2, 0)], two.item.clone()))],
+    );
+    family.refuse(
+        "credit-of-another-report",
+        "credit-beyond-the-report",
+        1028,
+        "the report is not the one that the credit names",
+        [step(&written(none(), &[&credit(&two, 3, 0)], three.item.clone()))],
+    );
+    family.accept(
+        "credit-last",
+        "a credit that says it was the last, where the report does not",
+        [step(&written(none(), &[&credit(&two, 2, 1)], two.item.clone()))],
+    );
+    family.accept(
+        "credit-beyond-the-split",
+        "a credit of more than the split granted",
+        [step(&between(&honest, &credit(&two, 5, 0)))],
+    );
+    family.refuse(
+        "credit-within-the-split",
+        "credit-beyond-the-split",
+        1028,
+        "a credit of less",
+        [step(&written(none(), &[&honest, &credit(&two, 2, 0)], none()))],
+    );
     let stranger = {
         let claims = entry_claims(&cast.auditor, honest.id, report_event(amounts_item(2), 0));
         signed("entry", &cast.auditor, &claims)
     };
-    family.accept("credit-of-a-stranger", "a split for the worker, and a credit for it that rests on a report by the auditor", [step(&written(none(), &[&honest, &credit(&stranger, 2, 0)], stranger.item.clone()))]);
-    family.refuse("credit-of-the-child", "credit-of-a-stranger", 1028, "the report is by the worker", [step(&written(none(), &[&honest, &credit(&two, 2, 0)], two.item.clone()))]);
+    family.accept(
+        "credit-of-a-stranger",
+        "a split for the worker, and a credit for it that rests on a report by the auditor",
+        [step(&written(none(), &[&honest, &credit(&stranger, 2, 0)], stranger.item.clone()))],
+    );
+    family.refuse(
+        "credit-of-the-child",
+        "credit-of-a-stranger",
+        1028,
+        "the report is by the worker",
+        [step(&written(none(), &[&honest, &credit(&two, 2, 0)], two.item.clone()))],
+    );
+    // Rules 9 to 11 of two entries, and rule 3 of a report and what follows it.
+    let report = |returned: u64| report_event(amounts_item(returned), 0);
+    let begun = sign(&entry(&|claims| claims.set(8, report(0))));
+    let granting = |before: &Signed, out: u64| {
+        sign(&follow(before, 1, &|claims| {
+            claims.set(5, agents_used(1));
+            claims.set(6, amounts_item(out));
+            claims.set(8, split_event(&cast.worker, terms_item(&purse_of(4, 2)), None));
+        }))
+    };
+    let pair = |one: &Signed, other: &Signed| step(&written(none(), &[one, other], none()));
+    family.accept(
+        "split-missing-from-out",
+        "a split of 4, by which out grew by 3",
+        [step(&between(&begun, &granting(&begun, 3)))],
+    );
+    family.refuse(
+        "split-counted-in-out",
+        "split-missing-from-out",
+        1028,
+        "out grew by 4",
+        [pair(&begun, &granting(&begun, 4))],
+    );
+    let idle = |out: u64| sign(&follow(&begun, 1, &|claims| claims.set(6, amounts_item(out))));
+    family.accept(
+        "out-without-a-split",
+        "out grew, and the entry is a report",
+        [step(&between(&begun, &idle(2)))],
+    );
+    let still = sign(&follow(&begun, 1, &|_| ()));
+    family.refuse(
+        "out-as-it-was",
+        "out-without-a-split",
+        1028,
+        "out stayed",
+        [pair(&begun, &still)],
+    );
+    let returning = |returned: u64| sign(&entry(&|claims| claims.set(8, report(returned))));
+    let three_back = returning(3);
+    let later =
+        |returned: u64| sign(&follow(&three_back, 1, &|claims| claims.set(8, report(returned))));
+    family.accept(
+        "returned-falls",
+        "what was returned falls from 3 to 2",
+        [step(&between(&three_back, &later(2)))],
+    );
+    family.refuse(
+        "returned-stays",
+        "returned-falls",
+        1028,
+        "it stays",
+        [pair(&three_back, &later(3))],
+    );
+    let first = credit(&two, 2, 0);
+    let second = |report: &Signed, total: u64, back: u64| {
+        sign(&follow(&first, 2, &|claims| {
+            claims.set(5, agents_used(1));
+            claims.set(6, amounts_item(4));
+            claims.set(7, amounts_item(back));
+            let total = amounts_item(total);
+            claims.set(8, array([uint(1), uint(0), bytes(report.id), total, uint(0)]));
+        }))
+    };
+    family.accept(
+        "total-falls",
+        "a second credit for the same split has a smaller total",
+        [step(&between(&first, &second(&three, 1, 2)))],
+    );
+    family.refuse(
+        "total-stays",
+        "total-falls",
+        1028,
+        "it has the same total",
+        [pair(&first, &second(&three, 2, 2))],
+    );
+    family.accept(
+        "report-credited-twice",
+        "two credits name one report",
+        [step(&between(&first, &second(&two, 3, 3)))],
+    );
+    family.refuse(
+        "two-reports-credited",
+        "report-credited-twice",
+        1028,
+        "the second names another report",
+        [pair(&first, &second(&three, 3, 3))],
+    );
+    family.accept(
+        "back-beyond-the-difference",
+        "back grew by 2, the total by 1",
+        [step(&between(&first, &second(&three, 3, 4)))],
+    );
+    let given = |returned: u64| {
+        let earlier = returning(returned);
+        let later = granting(&earlier, 4);
+        step(&written(root.item.clone(), &[&earlier, &later], none()))
+    };
+    family.accept(
+        "granted-after-returning",
+        "5 were returned, and then 4 granted and an agent used of 9",
+        [given(5)],
+    );
+    family.refuse(
+        "granted-within-the-rest",
+        "granted-after-returning",
+        1028,
+        "4 were returned",
+        [given(4)],
+    );
     origin_forks(cast, &mut family);
     family.finish()
 }
@@ -603,7 +1264,8 @@ fn origin_forks(cast: &Cast, family: &mut Family) {
     let id = |forged: &Forgery| {
         let payload = forge::statement_part(&forged.hops[0], 2).to_vec();
         let aad = forge::hop_aad(&forged.before(0));
-        let id: [u8; 32] = Sha256::digest(forge::to_be_signed(&protected(None), &aad, &payload)).into();
+        let id: [u8; 32] =
+            Sha256::digest(forge::to_be_signed(&protected(None), &aad, &payload)).into();
         id
     };
     let written = |first: &Forgery, second: &Forgery| {
@@ -616,15 +1278,41 @@ fn origin_forks(cast: &Cast, family: &mut Family) {
         .encode()
     };
     let step = |bytes: &[u8]| json!({ "do": "origin-fork", "bytes": hex(bytes) });
-    let sorted = |other: &Forgery| if id(&one) < id(other) { written(&one, other) } else { written(other, &one) };
+    let sorted = |other: &Forgery| {
+        if id(&one) < id(other) { written(&one, other) } else { written(other, &one) }
+    };
     let other = version(b"pay 1000", &cast.user);
     family.accept("origin-fork", "two hops 0 over one header", [step(&sorted(&other))]);
     let swapped = if id(&one) < id(&other) { written(&other, &one) } else { written(&one, &other) };
-    family.refuse("origin-fork-swapped", "origin-fork", 117, "the two stand the other way round", [step(&swapped)]);
-    family.refuse("origin-fork-of-one", "origin-fork", 118, "the same hop twice", [step(&written(&one, &one))]);
-    family.refuse("origin-fork-forged", "origin-fork", 410, "one of the two is signed by a stranger", [step(&sorted(&version(b"pay 1000", &cast.stranger)))]);
+    family.refuse(
+        "origin-fork-swapped",
+        "origin-fork",
+        117,
+        "the two stand the other way round",
+        [step(&swapped)],
+    );
+    family.refuse(
+        "origin-fork-of-one",
+        "origin-fork",
+        118,
+        "the same hop twice",
+        [step(&written(&one, &one))],
+    );
+    family.refuse(
+        "origin-fork-forged",
+        "origin-fork",
+        410,
+        "one of the two is signed by a stranger",
+        [step(&sorted(&version(b"pay 1000", &cast.stranger)))],
+    );
     let mut elsewhere = other.clone();
     elsewhere.header.set(10, Item::Map(vec![(text("skill"), text("other"))]));
     elsewhere.cover(0, 2, &cast.user);
-    family.refuse("origin-fork-of-two-headers", "origin-fork", 410, "one of the two is signed over another header", [step(&sorted(&elsewhere))]);
+    family.refuse(
+        "origin-fork-of-two-headers",
+        "origin-fork",
+        410,
+        "one of the two is signed over another header",
+        [step(&sorted(&elsewhere))],
+    );
 }

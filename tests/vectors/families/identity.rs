@@ -49,14 +49,41 @@ fn key_packages(cast: &Cast, family: &mut Family) {
     let worker = &cast.worker;
     let honest = signed(worker, &|_| ());
     family.accept("key-package", "at the second at which it begins", [package(&honest, SECONDS)]);
-    family.variant("key-package-ahead", "key-package", "60 s before it begins", [package(&honest, SECONDS - 60)]);
-    family.refuse("key-package-too-early", "key-package", 602, "61 s before it begins", [package(&honest, SECONDS - 61)]);
-    family.variant("key-package-last-second", "key-package", "the second before it expires", [package(&honest, SECONDS + 3599)]);
-    family.refuse("key-package-expired", "key-package", 602, "at the second at which it expires: there is no skew at this end", [package(&honest, SECONDS + 3600)]);
+    family.variant(
+        "key-package-ahead",
+        "key-package",
+        "60 s before it begins",
+        [package(&honest, SECONDS - 60)],
+    );
+    family.refuse(
+        "key-package-too-early",
+        "key-package",
+        602,
+        "61 s before it begins",
+        [package(&honest, SECONDS - 61)],
+    );
+    family.variant(
+        "key-package-last-second",
+        "key-package",
+        "the second before it expires",
+        [package(&honest, SECONDS + 3599)],
+    );
+    family.refuse(
+        "key-package-expired",
+        "key-package",
+        602,
+        "at the second at which it expires: there is no skew at this end",
+        [package(&honest, SECONDS + 3600)],
+    );
     let mut case = |name: &str, code: u16, comment: &str, bytes: Vec<u8>| {
         family.refuse(name, "key-package", code, comment, [package(&bytes, SECONDS)]);
     };
-    case("key-package-by-another", 412, "it is signed by a stranger", signed(&cast.stranger, &|_| ()));
+    case(
+        "key-package-by-another",
+        412,
+        "it is signed by a stranger",
+        signed(&cast.stranger, &|_| ()),
+    );
     case("key-package-as-a-hop", 412, "it is signed as a hop", {
         let aad = array([text("agent-envelope/1/hop")]);
         statement(worker, &protected(None), &aad, &claims(worker).encode()).encode()
@@ -68,19 +95,69 @@ fn key_packages(cast: &Cast, family: &mut Family) {
         altered.items()[2] = bytes(payload.encode());
         altered.encode()
     });
-    case("key-package-suite-0", 122, "the suite is 0", signed(worker, &|claims| claims.set(2, uint(0))));
-    case("key-package-suite-2", 122, "the suite is 2", signed(worker, &|claims| claims.set(2, uint(2))));
-    case("key-package-reversed", 322, "it expires when it begins", signed(worker, &|claims| claims.set(5, uint(SECONDS))));
-    case("key-package-long-lived", 323, "it lives a day and a second", signed(worker, &|claims| claims.set(5, uint(SECONDS + 86_401))));
-    case("key-package-short-key", 115, "the sealing key has 31 bytes", signed(worker, &|claims| claims.set(3, bytes([9; 31]))));
-    case("key-package-key-6", 111, "there is a key 6", signed(worker, &|claims| claims.set(6, uint(0))));
-    case("key-package-of-small-order", 123, "the agent is a point of small order", signed(worker, &|claims| {
-        claims.set(1, bytes(EIGHT_TORSION[1].compress().as_bytes()));
-    }));
+    case(
+        "key-package-suite-0",
+        122,
+        "the suite is 0",
+        signed(worker, &|claims| claims.set(2, uint(0))),
+    );
+    case(
+        "key-package-suite-2",
+        122,
+        "the suite is 2",
+        signed(worker, &|claims| claims.set(2, uint(2))),
+    );
+    case(
+        "key-package-reversed",
+        322,
+        "it expires when it begins",
+        signed(worker, &|claims| claims.set(5, uint(SECONDS))),
+    );
+    case(
+        "key-package-long-lived",
+        323,
+        "it lives a day and a second",
+        signed(worker, &|claims| claims.set(5, uint(SECONDS + 86_401))),
+    );
+    case(
+        "key-package-short-key",
+        115,
+        "the sealing key has 31 bytes",
+        signed(worker, &|claims| claims.set(3, bytes([9; 31]))),
+    );
+    case(
+        "key-package-key-6",
+        111,
+        "there is a key 6",
+        signed(worker, &|claims| claims.set(6, uint(0))),
+    );
+    case(
+        "key-package-of-small-order",
+        123,
+        "the agent is a point of small order",
+        signed(worker, &|claims| {
+            claims.set(1, bytes(EIGHT_TORSION[1].compress().as_bytes()));
+        }),
+    );
     let day = signed(worker, &|claims| claims.set(5, uint(SECONDS + 86_400)));
-    family.variant("key-package-of-a-day", "key-package", "it lives exactly a day", [package(&day, SECONDS)]);
-    family.accept("key-package-limit", "a limit of its own lifetime", [with(package(&honest, SECONDS), "limits", json!({ "key_package_lifetime": 3600 }))]);
-    family.refuse("key-package-beyond-limit", "key-package-limit", 323, "a limit of a second less", [with(package(&honest, SECONDS), "limits", json!({ "key_package_lifetime": 3599 }))]);
+    family.variant(
+        "key-package-of-a-day",
+        "key-package",
+        "it lives exactly a day",
+        [package(&day, SECONDS)],
+    );
+    family.accept(
+        "key-package-limit",
+        "a limit of its own lifetime",
+        [with(package(&honest, SECONDS), "limits", json!({ "key_package_lifetime": 3600 }))],
+    );
+    family.refuse(
+        "key-package-beyond-limit",
+        "key-package-limit",
+        323,
+        "a limit of a second less",
+        [with(package(&honest, SECONDS), "limits", json!({ "key_package_lifetime": 3599 }))],
+    );
 }
 
 fn agent_ids(cast: &Cast, family: &mut Family) {
@@ -89,15 +166,31 @@ fn agent_ids(cast: &Cast, family: &mut Family) {
     family.accept("agent-id", "an Ed25519 public key", [bytes(id.as_bytes())]);
     let mut off_curve = [0; 32];
     off_curve[0] = 2;
-    family.variant("agent-id-off-the-curve", "agent-id", "y = 2 has no point on the curve; nothing verifies under it, but its bytes are in order", [bytes(&off_curve)]);
+    family.variant(
+        "agent-id-off-the-curve",
+        "agent-id",
+        "y = 2 has no point on the curve; nothing verifies under it, but its bytes are in order",
+        [bytes(&off_curve)],
+    );
     let mixed = (ED25519_BASEPOINT_POINT + EIGHT_TORSION[1]).compress();
-    family.variant("agent-id-mixed-order", "agent-id", "a point of mixed order", [bytes(mixed.as_bytes())]);
+    family.variant(
+        "agent-id-mixed-order",
+        "agent-id",
+        "a point of mixed order",
+        [bytes(mixed.as_bytes())],
+    );
     let mut last = [0xff; 32];
     (last[0], last[31]) = (0xeb, 0x7f);
     family.variant("agent-id-p-less-2", "agent-id", "y = p - 2", [bytes(&last)]);
     for (index, torsion) in EIGHT_TORSION.iter().enumerate() {
         let key = torsion.compress();
-        family.refuse(&format!("agent-id-small-order-{index}"), "agent-id", 123, "a point of small order", [bytes(key.as_bytes())]);
+        family.refuse(
+            &format!("agent-id-small-order-{index}"),
+            "agent-id",
+            123,
+            "a point of small order",
+            [bytes(key.as_bytes())],
+        );
     }
     let mut minus_zero = [0; 32];
     (minus_zero[0], minus_zero[31]) = (1, 0x80);
@@ -116,19 +209,33 @@ fn agent_ids(cast: &Cast, family: &mut Family) {
     let text = |text: &str| json!({ "do": "agent-id-text", "text": text });
     let honest = id.to_string();
     family.accept("did-key", "an agent id as text", [text(&honest)]);
-    let multibase = |prefix: &[u8], key: &[u8]| format!("did:key:z{}", bs58::encode([prefix, key].concat()).into_string());
+    let multibase = |prefix: &[u8], key: &[u8]| {
+        format!("did:key:z{}", bs58::encode([prefix, key].concat()).into_string())
+    };
     for (name, comment, written) in [
         ("did-key-other-method", "another DID method", honest.replace("did:key:", "did:web:")),
         ("did-key-upper-case", "the scheme in upper case", honest.replace("did:", "DID:")),
         ("did-key-other-base", "a multibase prefix other than z", honest.replace(":z", ":m")),
-        ("did-key-not-base58", "a character that base58btc does not have", format!("{}0", &honest[..honest.len() - 1])),
+        (
+            "did-key-not-base58",
+            "a character that base58btc does not have",
+            format!("{}0", &honest[..honest.len() - 1]),
+        ),
         ("did-key-x25519", "the multicodec of X25519", multibase(&[0xec, 1], id.as_bytes())),
         ("did-key-short", "31 bytes", multibase(&[0xed, 1], &id.as_bytes()[..31])),
         ("did-key-long", "33 bytes", multibase(&[0xed, 1], &[&id.as_bytes()[..], &[0]].concat())),
-        ("did-key-small-order", "a key of small order", multibase(&[0xed, 1], EIGHT_TORSION[2].compress().as_bytes())),
+        (
+            "did-key-small-order",
+            "a key of small order",
+            multibase(&[0xed, 1], EIGHT_TORSION[2].compress().as_bytes()),
+        ),
         ("did-key-fragment", "a fragment follows", format!("{honest}#{}", &honest[8..])),
         ("did-key-space", "a space follows", format!("{honest} ")),
-        ("did-key-leading-one", "a leading 1 stands for a zero byte that is not there", honest.replace(":z", ":z1")),
+        (
+            "did-key-leading-one",
+            "a leading 1 stands for a zero byte that is not there",
+            honest.replace(":z", ":z1"),
+        ),
     ] {
         family.refuse(name, "did-key", 123, comment, [text(&written)]);
     }
@@ -137,9 +244,24 @@ fn agent_ids(cast: &Cast, family: &mut Family) {
 fn resources(family: &mut Family) {
     let resource = |text: &str| json!({ "do": "resource", "text": text });
     family.accept("resource", "two segments", [resource("mail/inbox")]);
-    family.variant("resource-everything", "resource", "no segment: a prefix of everything", [resource("")]);
-    family.variant("resource-all-characters", "resource", "every kind of character that a segment may have", [resource("AZaz09._~:@+-/...")]);
-    family.variant("resource-16", "resource", "16 segments of 64 bytes in the last", [resource(&format!("{}{}", "a/".repeat(15), "b".repeat(64)))]);
+    family.variant(
+        "resource-everything",
+        "resource",
+        "no segment: a prefix of everything",
+        [resource("")],
+    );
+    family.variant(
+        "resource-all-characters",
+        "resource",
+        "every kind of character that a segment may have",
+        [resource("AZaz09._~:@+-/...")],
+    );
+    family.variant(
+        "resource-16",
+        "resource",
+        "16 segments of 64 bytes in the last",
+        [resource(&format!("{}{}", "a/".repeat(15), "b".repeat(64)))],
+    );
     for (name, code, comment, text) in [
         ("resource-leading-slash", 122, "the first segment is empty", "/mail".to_owned()),
         ("resource-trailing-slash", 122, "the last segment is empty", "mail/".to_owned()),
@@ -154,30 +276,59 @@ fn resources(family: &mut Family) {
     }
     let scope = json!([[["mail.read"], ["mail", "inbox"]], [["mail.send"], []]]);
     let allows = |action: &str, resource: &str| json!({ "do": "allows", "scope": scope, "action": action, "resource": resource });
-    family.accept("allows-exactly", "the resource is the prefix", [allows("mail.read", "mail/inbox")]);
+    family.accept(
+        "allows-exactly",
+        "the resource is the prefix",
+        [allows("mail.read", "mail/inbox")],
+    );
     for (name, comment, action, resource) in [
         ("allows-below", "the resource is below the prefix", "mail.read", "mail/inbox/42"),
         ("allows-not-above", "the resource is above the prefix", "mail.read", "mail"),
-        ("allows-no-part-of-a-segment", "a segment that only begins like the prefix's", "mail.read", "mail/inboxes"),
-        ("allows-other-action", "another action on everything does not help this one", "mail.delete", "mail/inbox"),
+        (
+            "allows-no-part-of-a-segment",
+            "a segment that only begins like the prefix's",
+            "mail.read",
+            "mail/inboxes",
+        ),
+        (
+            "allows-other-action",
+            "another action on everything does not help this one",
+            "mail.delete",
+            "mail/inbox",
+        ),
     ] {
         family.accept(name, comment, [allows(action, resource)]);
     }
     family.accept("allows-everything", "an empty prefix", [allows("mail.send", "anything/at/all")]);
-    family.accept("allows-no-part-of-an-action", "an action that only begins like one", [allows("mail.sen", "mail")]);
+    family.accept(
+        "allows-no-part-of-an-action",
+        "an action that only begins like one",
+        [allows("mail.sen", "mail")],
+    );
 }
 
 // ---- signatures ---------------------------------------------------------------------------------
 
 /// A signature by `agent` with a nonce and a torsion of the forger's choice, R written as `written` if that is given.
-fn odd_signature(agent: &Agent, key: &AgentId, message: &[u8], nonce: u64, torsion: usize, written: Option<[u8; 32]>) -> [u8; 64] {
+fn odd_signature(
+    agent: &Agent,
+    key: &AgentId,
+    message: &[u8],
+    nonce: u64,
+    torsion: usize,
+    written: Option<[u8; 32]>,
+) -> [u8; 64] {
     let mut secret: [u8; 32] = Sha512::digest(agent.seed)[..32].try_into().expect("32 bytes");
     secret[0] &= 248;
     secret[31] = secret[31] & 127 | 64;
     let (secret, nonce) = (Scalar::from_bytes_mod_order(secret), Scalar::from(nonce));
     let point = nonce * ED25519_BASEPOINT_POINT + EIGHT_TORSION[torsion];
     let point = written.unwrap_or_else(|| point.compress().to_bytes());
-    let challenge = Sha512::new().chain_update(point).chain_update(key.as_bytes()).chain_update(message).finalize();
+    let challenge = Sha512::new()
+        .chain_update(point)
+        .chain_update(key.as_bytes())
+        .chain_update(message)
+        .finalize();
     let response = nonce + Scalar::from_bytes_mod_order_wide(&challenge.into()) * secret;
     let mut signature = [0; 64];
     signature[..32].copy_from_slice(&point);
@@ -220,9 +371,8 @@ pub(super) fn signatures(cast: &Cast) -> Value {
     (beyond_p[0], beyond_p[31]) = (0xee, 0x7f);
     let mut no_point = [0; 32];
     no_point[0] = 2;
-    for hop in 0..2 {
+    for (hop, signer) in agents.into_iter().enumerate() {
         let base = format!("hop-{hop}");
-        let signer = agents[hop];
         let signed = |sign: &dyn Fn(&[u8]) -> [u8; 64]| {
             let mut forged = path.clone();
             let signature = sign(&message(&forged, hop));
@@ -231,30 +381,69 @@ pub(super) fn signatures(cast: &Cast) -> Value {
             forged.encode()
         };
         let odd = |nonce: u64, torsion: usize, written: Option<[u8; 32]>| {
-            signed(&move |message| odd_signature(signer, &signer.id(), message, nonce, torsion, written))
+            signed(&move |message| {
+                odd_signature(signer, &signer.id(), message, nonce, torsion, written)
+            })
         };
         family.accept(&base, "R is of prime order", [read(&odd(7, 0, None))]);
         for torsion in 1..8 {
-            family.variant(&format!("{base}-torsion-{torsion}"), &base, "R has a part of small order, which the cofactor clears", [read(&odd(7, torsion, None))]);
+            family.variant(
+                &format!("{base}-torsion-{torsion}"),
+                &base,
+                "R has a part of small order, which the cofactor clears",
+                [read(&odd(7, torsion, None))],
+            );
         }
-        family.variant(&format!("{base}-r-neutral"), &base, "R is the neutral element", [read(&odd(0, 0, None))]);
-        family.variant(&format!("{base}-r-small-order"), &base, "R is of small order", [read(&odd(0, 3, None))]);
+        family.variant(
+            &format!("{base}-r-neutral"),
+            &base,
+            "R is the neutral element",
+            [read(&odd(0, 0, None))],
+        );
+        family.variant(
+            &format!("{base}-r-small-order"),
+            &base,
+            "R is of small order",
+            [read(&odd(0, 3, None))],
+        );
         for (name, comment, bytes) in [
-            ("r-minus-zero", "R is the neutral element, written with the sign bit", odd(0, 0, Some(minus_zero))),
+            (
+                "r-minus-zero",
+                "R is the neutral element, written with the sign bit",
+                odd(0, 0, Some(minus_zero)),
+            ),
             ("r-beyond-p", "R is the neutral element, written as p + 1", odd(0, 0, Some(beyond_p))),
             ("r-no-point", "R is no point of the curve", odd(7, 0, Some(no_point))),
-            ("s-plus-l", "S + L for S", signed(&|message| plus_order(odd_signature(signer, &signer.id(), message, 7, 0, None)))),
-            ("s-zero", "S is 0", signed(&|message| {
-                let mut signature = odd_signature(signer, &signer.id(), message, 7, 0, None);
-                signature[32..].fill(0);
-                signature
-            })),
-            ("other-message", "the signature is over the message with one bit changed", signed(&|message| {
-                let mut other = message.to_vec();
-                other[40] ^= 1;
-                odd_signature(signer, &signer.id(), &other, 7, 0, None)
-            })),
-            ("other-key", "k is made with another key", signed(&|message| odd_signature(signer, &cast.stranger.id(), message, 7, 0, None))),
+            (
+                "s-plus-l",
+                "S + L for S",
+                signed(&|message| {
+                    plus_order(odd_signature(signer, &signer.id(), message, 7, 0, None))
+                }),
+            ),
+            (
+                "s-zero",
+                "S is 0",
+                signed(&|message| {
+                    let mut signature = odd_signature(signer, &signer.id(), message, 7, 0, None);
+                    signature[32..].fill(0);
+                    signature
+                }),
+            ),
+            (
+                "other-message",
+                "the signature is over the message with one bit changed",
+                signed(&|message| {
+                    let mut other = message.to_vec();
+                    other[40] ^= 1;
+                    odd_signature(signer, &signer.id(), &other, 7, 0, None)
+                }),
+            ),
+            (
+                "other-key",
+                "k is made with another key",
+                signed(&|message| odd_signature(signer, &cast.stranger.id(), message, 7, 0, None)),
+            ),
         ] {
             family.refuse(&format!("{base}-{name}"), &base, 410, comment, [read(&bytes)]);
         }
@@ -267,19 +456,37 @@ pub(super) fn signatures(cast: &Cast) -> Value {
         payload.set(1, bytes(key));
         let payload = payload.encode();
         let message = forge::to_be_signed(&protected(None), &aad, &payload);
-        array([bytes(protected(None).encode()), map([]), bytes(&payload), bytes(sign(&message))]).encode()
+        array([bytes(protected(None).encode()), map([]), bytes(&payload), bytes(sign(&message))])
+            .encode()
     };
     let worker = &cast.worker;
     let own = *worker.id().as_bytes();
-    let sign_as = |key: [u8; 32]| move |message: &[u8]| {
-        let key = AgentId::from_bytes(key).expect("bytes in order");
-        odd_signature(worker, &key, message, 7, 0, None)
+    let sign_as = |key: [u8; 32]| {
+        move |message: &[u8]| {
+            let key = AgentId::from_bytes(key).expect("bytes in order");
+            odd_signature(worker, &key, message, 7, 0, None)
+        }
     };
     let package = |bytes: &[u8]| package(bytes, SECONDS);
-    family.accept("key-of-prime-order", "a key package of a key of prime order", [package(&owned(&own, &sign_as(own)))]);
+    family.accept(
+        "key-of-prime-order",
+        "a key package of a key of prime order",
+        [package(&owned(&own, &sign_as(own)))],
+    );
     let point = curve25519_dalek::edwards::CompressedEdwardsY(own).decompress().expect("a point");
     let mixed = (point + EIGHT_TORSION[1]).compress().to_bytes();
-    family.variant("key-of-mixed-order", "key-of-prime-order", "a key of mixed order: the cofactor clears what it adds", [package(&owned(&mixed, &sign_as(mixed)))]);
-    family.refuse("key-no-point", "key-of-prime-order", 412, "a key that is no point of the curve", [package(&owned(&no_point, &sign_as(no_point)))]);
+    family.variant(
+        "key-of-mixed-order",
+        "key-of-prime-order",
+        "a key of mixed order: the cofactor clears what it adds",
+        [package(&owned(&mixed, &sign_as(mixed)))],
+    );
+    family.refuse(
+        "key-no-point",
+        "key-of-prime-order",
+        412,
+        "a key that is no point of the curve",
+        [package(&owned(&no_point, &sign_as(no_point)))],
+    );
     family.finish()
 }

@@ -43,7 +43,6 @@ fn flip(item: &mut Item) {
     *item = bytes(flipped);
 }
 
-#[expect(clippy::too_many_lines, reason = "a list of cases")]
 pub(super) fn family(cast: &Cast) -> Value {
     let mut family = Family::new(
         "opening",
@@ -58,11 +57,22 @@ pub(super) fn family(cast: &Cast) -> Value {
         ("both-worker", "worker", 2, "a body for two readers, by one of them"),
         ("both-auditor", "auditor", 2, "the same body, by the other"),
         ("one", "worker", 4, "a body for one reader"),
-        ("same-audience", "worker", 5, "a second body for the first audience; content and type are empty"),
+        (
+            "same-audience",
+            "worker",
+            5,
+            "a second body for the first audience; content and type are empty",
+        ),
     ] {
         family.accept(name, comment, opened(&whole, by, element));
     }
-    family.refuse("not-a-reader", "both-auditor", 601, "the auditor is no reader of this element", opened(&whole, "auditor", 4));
+    family.refuse(
+        "not-a-reader",
+        "both-auditor",
+        601,
+        "the auditor is no reader of this element",
+        opened(&whole, "auditor", 4),
+    );
     // Keys.
     let mut stolen = identity_json(&cast.worker);
     stolen["sealing"] = json!([hex(cast.auditor.sealing)]);
@@ -81,9 +91,26 @@ pub(super) fn family(cast: &Cast) -> Value {
     let with_keys = |identity: &str, element: usize| {
         [inbox("in", "worker"), receive("in", &whole, SECONDS, "it"), open("it", identity, element)]
     };
-    family.variant("older-key", "both-worker", "the key that the body is sealed to is an older one of the reader", with_keys("worker-rotated", 2));
-    family.refuse("forgotten-key", "both-worker", 601, "the reader has another sealing key now, and has forgotten the old one", with_keys("worker-forgot", 2));
-    family.refuse("stolen-key", "both-worker", 601, "the worker tries the auditor's sealing key: a wrap is bound to the agent that it is for", with_keys("worker-with-the-auditors-mailbox", 2));
+    family.variant(
+        "older-key",
+        "both-worker",
+        "the key that the body is sealed to is an older one of the reader",
+        with_keys("worker-rotated", 2),
+    );
+    family.refuse(
+        "forgotten-key",
+        "both-worker",
+        601,
+        "the reader has another sealing key now, and has forgotten the old one",
+        with_keys("worker-forgot", 2),
+    );
+    family.refuse(
+        "stolen-key",
+        "both-worker",
+        601,
+        "the worker tries the auditor's sealing key: a wrap is bound to the agent that it is for",
+        with_keys("worker-with-the-auditors-mailbox", 2),
+    );
 
     // The originator itself sends something broken, signed and committed to.
     let mut case = |name: &str, comment: &str, bytes: Vec<u8>| {
@@ -102,13 +129,15 @@ pub(super) fn family(cast: &Cast) -> Value {
             let recipients = body.items()[1].items()[3].items();
             let own = |recipient: &&mut Item| {
                 let protected = Item::clone(recipient).into_items().remove(0);
-        let protected = Item::read(protected.as_bytes());
+                let protected = Item::read(protected.as_bytes());
                 protected.get(4).is_some_and(|found| found.as_bytes() == hint)
             };
             edit(recipients.iter_mut().find(own).expect("the worker is a reader"));
         })
     };
-    let record = |edit: &dyn Fn(&mut Item)| resigned(&honest, &[user], |forged| edit(&mut forged.elements[2].record));
+    let record = |edit: &dyn Fn(&mut Item)| {
+        resigned(&honest, &[user], |forged| edit(&mut forged.elements[2].record))
+    };
     let body = |edit: &dyn Fn(&mut Item)| {
         resigned(&honest, &[user], |forged| {
             let mut body = Item::read(forged.elements[2].body.as_deref().expect("a body"));
@@ -118,21 +147,49 @@ pub(super) fn family(cast: &Cast) -> Value {
             forged.replace_body(2, body.encode());
         })
     };
-    case("audience-id", "the audience has another id than its secret gives", audience(&|body| flip(&mut body.items()[0])));
-    case("audience-iv", "the iv of the audience's secret is another one", audience(&|body| flip_iv(&mut body.items()[1])));
-    case("audience-secret", "the audience's encrypted secret is spoilt", audience(&|body| flip(&mut body.items()[1].items()[2])));
-    case("wrapped-key", "the wrapped key is spoilt", recipient(&|recipient| flip(&mut recipient.items()[2])));
-    case("encapsulated-key", "the encapsulated key is another one", recipient(&|recipient| {
-        let mut key = recipient.items()[1].get(-4).expect("ek").clone();
-        flip(&mut key);
-        recipient.items()[1].set(-4, key);
-    }));
-    case("encapsulated-key-zero", "the encapsulated key is 0, which gives an all-zero shared secret", recipient(&|recipient| recipient.items()[1].set(-4, bytes([0; 32]))));
-    case("encapsulated-key-low-order", "the encapsulated key is 1, which is of low order", recipient(&|recipient| {
-        let mut one = [0; 32];
-        one[0] = 1;
-        recipient.items()[1].set(-4, bytes(one));
-    }));
+    case(
+        "audience-id",
+        "the audience has another id than its secret gives",
+        audience(&|body| flip(&mut body.items()[0])),
+    );
+    case(
+        "audience-iv",
+        "the iv of the audience's secret is another one",
+        audience(&|body| flip_iv(&mut body.items()[1])),
+    );
+    case(
+        "audience-secret",
+        "the audience's encrypted secret is spoilt",
+        audience(&|body| flip(&mut body.items()[1].items()[2])),
+    );
+    case(
+        "wrapped-key",
+        "the wrapped key is spoilt",
+        recipient(&|recipient| flip(&mut recipient.items()[2])),
+    );
+    case(
+        "encapsulated-key",
+        "the encapsulated key is another one",
+        recipient(&|recipient| {
+            let mut key = recipient.items()[1].get(-4).expect("ek").clone();
+            flip(&mut key);
+            recipient.items()[1].set(-4, key);
+        }),
+    );
+    case(
+        "encapsulated-key-zero",
+        "the encapsulated key is 0, which gives an all-zero shared secret",
+        recipient(&|recipient| recipient.items()[1].set(-4, bytes([0; 32]))),
+    );
+    case(
+        "encapsulated-key-low-order",
+        "the encapsulated key is 1, which is of low order",
+        recipient(&|recipient| {
+            let mut one = [0; 32];
+            one[0] = 1;
+            recipient.items()[1].set(-4, bytes(one));
+        }),
+    );
     case("no-such-hint", "no recipient has the reader's hint", {
         audience(&|body| {
             let recipients = body.items()[1].items()[3].items();
@@ -142,24 +199,59 @@ pub(super) fn family(cast: &Cast) -> Value {
             }
         })
     });
-    case("body-spoilt", "the ciphertext is spoilt; its digest fits", body(&|body| flip(&mut body.items()[2])));
+    case(
+        "body-spoilt",
+        "the ciphertext is spoilt; its digest fits",
+        body(&|body| flip(&mut body.items()[2])),
+    );
     case("body-iv", "the iv is another than the derived one", body(&flip_iv));
-    case("body-tag-missing", "the ciphertext lacks its last byte", body(&|body| {
-        let mut short = body.items()[2].as_bytes().to_vec();
-        short.pop();
-        body.items()[2] = bytes(short);
-    }));
-    case("kind-of-another", "the record says that it is of kind 1 instead of 0", record(&|record| record.set(1, uint(ASSISTANT))));
-    case("commitment-of-another", "the record commits to something else", record(&|record| record.set(2, bytes([7; 32]))));
+    case(
+        "body-tag-missing",
+        "the ciphertext lacks its last byte",
+        body(&|body| {
+            let mut short = body.items()[2].as_bytes().to_vec();
+            short.pop();
+            body.items()[2] = bytes(short);
+        }),
+    );
+    case(
+        "kind-of-another",
+        "the record says that it is of kind 1 instead of 0",
+        record(&|record| record.set(1, uint(ASSISTANT))),
+    );
+    case(
+        "commitment-of-another",
+        "the record commits to something else",
+        record(&|record| record.set(2, bytes([7; 32]))),
+    );
     let mut other_header = honest.clone();
     other_header.header.set(10, Item::Map(vec![(text("skill"), text("other"))]));
-    case("another-envelope", "audience and body stand under another header", resigned(&other_header, &[user], |_| ()));
-    let others = cast.grant(&cast.user, agent_envelope::Grant::new("user", super::super::build::few("summarise", &[])), "another chain");
-    case("another-element-below", "the chain below is another one, so that the body stands in another place", resigned(&honest, &[user], |forged| {
-        forged.elements[0] = Element::control(user, forge::AUTHORITY, others.as_bytes().to_vec());
-    }));
+    case(
+        "another-envelope",
+        "audience and body stand under another header",
+        resigned(&other_header, &[user], |_| ()),
+    );
+    let others = cast.grant(
+        &cast.user,
+        agent_envelope::Grant::new("user", super::super::build::few("summarise", &[])),
+        "another chain",
+    );
+    case(
+        "another-element-below",
+        "the chain below is another one, so that the body stands in another place",
+        resigned(&honest, &[user], |forged| {
+            forged.elements[0] =
+                Element::control(user, forge::AUTHORITY, others.as_bytes().to_vec());
+        }),
+    );
     let named = resigned(&honest, &[user], |forged| forged.reseal_to(5, 3));
-    family.refuse("audience-of-another-element", "same-audience", 601, "the element names the other audience, of which the worker is a reader too", opened(&named, "worker", 5));
+    family.refuse(
+        "audience-of-another-element",
+        "same-audience",
+        601,
+        "the element names the other audience, of which the worker is a reader too",
+        opened(&named, "worker", 5),
+    );
     plaintexts(cast, &mut family, &honest);
     late(cast, &mut family);
     attached(cast, &mut family);
@@ -186,7 +278,9 @@ fn late(cast: &Cast, family: &mut Family) {
         .expect("a complete draft");
     let mut mailbox = Inbox::new(cast.made(&cast.planner));
     let admitted = mailbox.receive(sent.as_bytes(), NOW).expect("the planner is next");
-    let Some(Received::Sealed(element)) = admitted.elements().next() else { panic!("it is sealed") };
+    let Some(Received::Sealed(element)) = admitted.elements().next() else {
+        panic!("it is sealed")
+    };
     let audience = admitted
         .opener(&cast.planner.identity)
         .and_then(|mut opener| opener.audience(&element))
@@ -194,20 +288,40 @@ fn late(cast: &Cast, family: &mut Family) {
     let onward = admitted
         .onward(&cast.planner.identity)
         .let_in(&audience, [&worker])
-        .element(NewElement::sealed_to_existing(Kind::Reasoning, "text/plain", &b"first one, then the other"[..], &audience))
+        .element(NewElement::sealed_to_existing(
+            Kind::Reasoning,
+            "text/plain",
+            &b"first one, then the other"[..],
+            &audience,
+        ))
         .next(cast.worker.id())
         .sign(later(1), entropy("opening/late onward"))
         .expect("the planner may let others in");
     // 0 chain, 1 audience, 2 sealed user; 3 the second audience, 4 sealed reasoning.
-    family.accept("late-reader", "a reader lets another one into its audience, who opens what was sealed before", opened(&onward, "worker", 2));
-    family.variant("late-reader-new-body", "late-reader", "and what the first reader sealed to that audience", opened(&onward, "worker", 4));
+    family.accept(
+        "late-reader",
+        "a reader lets another one into its audience, who opens what was sealed before",
+        opened(&onward, "worker", 2),
+    );
+    family.variant(
+        "late-reader-new-body",
+        "late-reader",
+        "and what the first reader sealed to that audience",
+        opened(&onward, "worker", 4),
+    );
     let forged = Forgery::of(&onward);
     let mut other = forged.clone();
     let mut body = Item::read(other.elements[3].body.as_deref().expect("an audience"));
     flip(&mut body.items()[0]);
     other.elements[3] = Element::control(&cast.planner, AUDIENCE, body.encode());
     let bytes = resigned(&other, &[&cast.user, &cast.planner], |_| ());
-    family.refuse("late-reader-of-another-audience", "late-reader", 601, "the second audience has another id than the first", opened(&bytes, "worker", 2));
+    family.refuse(
+        "late-reader-of-another-audience",
+        "late-reader",
+        601,
+        "the second audience has another id than the first",
+        opened(&bytes, "worker", 2),
+    );
 }
 
 /// The secret of an audience, as its reader gets it, by other libraries than the crate's.
@@ -251,19 +365,31 @@ fn audience_secret(forged: &Forgery, element: usize, reader: &Agent) -> Vec<u8> 
 }
 
 /// Seals a plaintext of any form for the place of an element, under a commitment of any kind.
-fn seal(forged: &mut Forgery, element: usize, author: &Agent, secret: &[u8], commit: [u8; 32], plaintext: &[u8]) {
-    let Some(Item::Uint(kind)) = forged.elements[element].record.get(1).cloned() else { panic!("a kind") };
+fn seal(
+    forged: &mut Forgery,
+    element: usize,
+    author: &Agent,
+    secret: &[u8],
+    commit: [u8; 32],
+    plaintext: &[u8],
+) {
+    let Some(Item::Uint(kind)) = forged.elements[element].record.get(1).cloned() else {
+        panic!("a kind")
+    };
     let label = text("agent-envelope/1/content");
     let before = bytes(forged.head(element));
-    let s = array([label, before, bytes(author.id().as_bytes()), uint(kind), bytes(commit)]).encode();
+    let s =
+        array([label, before, bytes(author.id().as_bytes()), uint(kind), bytes(commit)]).encode();
     let mut key = [0; 44];
     Hkdf::<Sha256>::from_prk(secret).expect("32 bytes").expand(&s, &mut key).expect("few bytes");
     let aad = array([text("Encrypt0"), bytes([0xa1, 1, 0x18, 24]), bytes(&s)]).encode();
     let cipher = ChaCha20Poly1305::new(&Key::try_from(&key[..32]).expect("32 bytes"));
     let nonce = Nonce::try_from(&key[32..]).expect("12 bytes");
     let sealed = cipher.encrypt(&nonce, Payload { msg: plaintext, aad: &aad }).expect("few bytes");
-    let body = array([bytes([0xa1, 1, 0x18, 24]), map([(5, bytes(&key[32..]))]), bytes(sealed)]).encode();
-    let audience = forged.elements[element].record.get(3).expect("sealed").clone().into_items().remove(0);
+    let body =
+        array([bytes([0xa1, 1, 0x18, 24]), map([(5, bytes(&key[32..]))]), bytes(sealed)]).encode();
+    let audience =
+        forged.elements[element].record.get(3).expect("sealed").clone().into_items().remove(0);
     let digest = forge::hash("sealed", [bytes(&body)]);
     forged.elements[element].record.set(2, bytes(commit));
     forged.elements[element].record.set(3, array([audience, bytes(digest)]));
@@ -282,30 +408,68 @@ fn plaintexts(cast: &Cast, family: &mut Family, honest: &Forgery) {
     };
     let plain = forge::plain([3; 16], "text/plain", b"for both of you");
     let other = forge::plain([3; 16], "text/plain", b"for one of you");
-    family.variant("sealed-again", "both-worker", "the body, sealed again with another salt", opened(&sealed(&plain, &plain.encode()), "worker", 2));
+    family.variant(
+        "sealed-again",
+        "both-worker",
+        "the body, sealed again with another salt",
+        opened(&sealed(&plain, &plain.encode()), "worker", 2),
+    );
     let short = array([bytes([3; 15]), text("text/plain"), bytes(b"for both of you")]);
     let long_head = array([bytes([3; 16]).long(), text("text/plain"), bytes(b"for both of you")]);
     for (name, comment, bytes) in [
-        ("other-content", "what decrypts is not what the record commits to: two readers could be shown two contents", sealed(&plain, &other.encode())),
-        ("plaintext-trailing", "a byte follows in the plaintext", sealed(&plain, &[&plain.encode()[..], &[0]].concat())),
+        (
+            "other-content",
+            "what decrypts is not what the record commits to: two readers could be shown two contents",
+            sealed(&plain, &other.encode()),
+        ),
+        (
+            "plaintext-trailing",
+            "a byte follows in the plaintext",
+            sealed(&plain, &[&plain.encode()[..], &[0]].concat()),
+        ),
         ("plaintext-empty", "the plaintext is empty", sealed(&plain, &[])),
-        ("plaintext-salt-15", "the salt has 15 bytes, and the commitment fits that", sealed(&short, &short.encode())),
-        ("plaintext-not-deterministic", "a length in the plaintext is not in its shortest form", sealed(&plain, &long_head.encode())),
-        ("plaintext-control-character", "the content type has a line feed, and the commitment fits that", {
-            let odd = forge::plain([3; 16], "text/\n", b"for both of you");
-            sealed(&odd, &odd.encode())
-        }),
+        (
+            "plaintext-salt-15",
+            "the salt has 15 bytes, and the commitment fits that",
+            sealed(&short, &short.encode()),
+        ),
+        (
+            "plaintext-not-deterministic",
+            "a length in the plaintext is not in its shortest form",
+            sealed(&plain, &long_head.encode()),
+        ),
+        (
+            "plaintext-control-character",
+            "the content type has a line feed, and the commitment fits that",
+            {
+                let odd = forge::plain([3; 16], "text/\n", b"for both of you");
+                sealed(&odd, &odd.encode())
+            },
+        ),
     ] {
         family.refuse(name, "sealed-again", 601, comment, opened(&bytes, "worker", 2));
     }
     let commit = forge::content_commit(&cast.planner.id(), &plain);
-    let bytes = resigned(honest, &[user], |forged| seal(forged, 2, user, &secret, commit, &plain.encode()));
-    family.refuse("commitment-in-anothers-name", "sealed-again", 601, "the commitment is made in the planner's name", opened(&bytes, "worker", 2));
+    let bytes =
+        resigned(honest, &[user], |forged| seal(forged, 2, user, &secret, commit, &plain.encode()));
+    family.refuse(
+        "commitment-in-anothers-name",
+        "sealed-again",
+        601,
+        "the commitment is made in the planner's name",
+        opened(&bytes, "worker", 2),
+    );
     let bytes = resigned(honest, &[user], |forged| {
         let commit = forge::content_commit(&user.id(), &plain);
         seal(forged, 2, &cast.planner, &secret, commit, &plain.encode());
     });
-    family.refuse("sealed-in-anothers-name", "sealed-again", 601, "the body is sealed in the planner's name", opened(&bytes, "worker", 2));
+    family.refuse(
+        "sealed-in-anothers-name",
+        "sealed-again",
+        601,
+        "the body is sealed in the planner's name",
+        opened(&bytes, "worker", 2),
+    );
 }
 
 /// Bodies that came apart from their envelope.
@@ -317,7 +481,10 @@ fn attached(cast: &Cast, family: &mut Family) {
         .expires_in(HOUR)
         .authority(&chain)
         .element(NewElement::clear(Kind::Memory, "text/plain", &b"a long log"[..]).detachable())
-        .element(NewElement::sealed(Kind::Artifact, "text/plain", &b"the secret"[..], [&reader]).detachable())
+        .element(
+            NewElement::sealed(Kind::Artifact, "text/plain", &b"the secret"[..], [&reader])
+                .detachable(),
+        )
         .sign(NOW, entropy("opening/attached"))
         .expect("a complete draft");
     let forged = Forgery::of(sent.as_bytes());
@@ -330,11 +497,37 @@ fn attached(cast: &Cast, family: &mut Family) {
             json!({ "do": "attach", "received": "it", "bytes": hex(body), "element": element }),
         ]
     };
-    family.accept("attached-clear", "a clear body that came apart from its envelope", attach(1, &body(1)));
-    family.accept("attached-sealed", "a sealed body that came apart from its envelope", attach(3, &body(3)));
-    family.refuse("attached-another-clear", "attached-clear", 403, "another clear body", attach(1, &forge::plain([7; 16], "text/plain", b"another log").encode()));
+    family.accept(
+        "attached-clear",
+        "a clear body that came apart from its envelope",
+        attach(1, &body(1)),
+    );
+    family.accept(
+        "attached-sealed",
+        "a sealed body that came apart from its envelope",
+        attach(3, &body(3)),
+    );
+    family.refuse(
+        "attached-another-clear",
+        "attached-clear",
+        403,
+        "another clear body",
+        attach(1, &forge::plain([7; 16], "text/plain", b"another log").encode()),
+    );
     let mut spoilt = body(3);
     *spoilt.last_mut().expect("bytes") ^= 1;
-    family.refuse("attached-another-sealed", "attached-sealed", 404, "a spoilt sealed body", attach(3, &spoilt));
-    family.refuse("attached-clear-for-sealed", "attached-sealed", 110, "a clear body where a sealed one belongs", attach(3, &body(1)));
+    family.refuse(
+        "attached-another-sealed",
+        "attached-sealed",
+        404,
+        "a spoilt sealed body",
+        attach(3, &spoilt),
+    );
+    family.refuse(
+        "attached-clear-for-sealed",
+        "attached-sealed",
+        110,
+        "a clear body where a sealed one belongs",
+        attach(3, &body(1)),
+    );
 }

@@ -17,10 +17,14 @@ enum Part {
 fn package(value: &Value, now: Timestamp) -> KeyPackage {
     // At a time when it is valid; the builder looks at its window again.
     let bytes = bytes(value);
-    [now, now.saturating_sub(Duration::from_secs(1800)), now.saturating_add(Duration::from_secs(1800))]
-        .into_iter()
-        .find_map(|time| KeyPackage::verify(&bytes, time, &Limits::default()).ok())
-        .expect("a key package that its agent signed")
+    [
+        now,
+        now.saturating_sub(Duration::from_secs(1800)),
+        now.saturating_add(Duration::from_secs(1800)),
+    ]
+    .into_iter()
+    .find_map(|time| KeyPackage::verify(&bytes, time, &Limits::default()).ok())
+    .expect("a key package that its agent signed")
 }
 
 fn chain(value: &Value) -> DelegationChain {
@@ -61,14 +65,9 @@ macro_rules! with_part {
             Part::Clear(kind, content_type, content) => {
                 $builder.clear(*kind, content_type.as_str(), content.as_slice())
             }
-            Part::Sealed(kind, content_type, content, readers) => {
-                $builder.element(NewElement::sealed(
-                    *kind,
-                    content_type.as_str(),
-                    content.as_slice(),
-                    readers,
-                ))
-            }
+            Part::Sealed(kind, content_type, content, readers) => $builder.element(
+                NewElement::sealed(*kind, content_type.as_str(), content.as_slice(), readers),
+            ),
             Part::Authority(chain) => $builder.authority(chain),
             Part::Report(history) => $builder.report(history),
             Part::KeyPackage(_) => panic!("only an originator brings a key package"),
@@ -202,7 +201,9 @@ impl<'f> Runner<'f> {
             "check-request" => {
                 let settled = self.settled.get_mut(text(&step["settled"])).expect("settled before");
                 let request = &self.received[text(&step["received"])];
-                settled.check_request(request, now()).map(|terms| json!({ "terms": terms_json(&terms) }))
+                settled
+                    .check_request(request, now())
+                    .map(|terms| json!({ "terms": terms_json(&terms) }))
             }
             other => panic!("{other} is no step of a negotiation, {} bytes", bytes.len()),
         }
@@ -219,7 +220,9 @@ impl<'f> Runner<'f> {
             "new-identity" => {
                 let new = Identity::generate(entropy(&step["entropy"])?);
                 let package = new.key_package(now(), Duration::from_secs(60))?;
-                Ok(json!({ "agent": hex(new.id().as_bytes()), "key_package": hex(package.as_bytes()) }))
+                Ok(
+                    json!({ "agent": hex(new.id().as_bytes()), "key_package": hex(package.as_bytes()) }),
+                )
             }
             "make-key-package" => {
                 let package = self.identity(step).key_package(now(), seconds(&step["lifetime"]))?;
@@ -227,7 +230,8 @@ impl<'f> Runner<'f> {
             }
             "configure" => verifier(&step["config"]).map(|_| json!({})),
             "issue" => {
-                let anchor = anchor(&self.file["verifiers"][text(&step["verifier"])]["anchors"][0])?;
+                let anchor =
+                    anchor(&self.file["verifiers"][text(&step["verifier"])]["anchors"][0])?;
                 let grant = grant(&step["grant"])?;
                 let chain = DelegationChain::issue(
                     self.identity(step).signing_key(),
@@ -282,7 +286,8 @@ impl<'f> Runner<'f> {
             }
             "quota" => {
                 let limits = amounts(&step["limits"])?;
-                let mut quota = Quota::new(limits, seconds(&step["period"]), size(&step["principals"]))?;
+                let mut quota =
+                    Quota::new(limits, seconds(&step["period"]), size(&step["principals"]))?;
                 if let Some(burst) = step.get("burst") {
                     quota = quota.with_burst(amounts(burst)?)?;
                 }
@@ -304,15 +309,19 @@ impl<'f> Runner<'f> {
                 Ok(json!({ "bytes": hex(Message::Ask(ask).to_bytes()) }))
             }
             "offer" => {
-                let offer =
-                    Offer::new(terms(&step["max"])?, meters(&step["meters"])?, time(&step["valid_until"]))?
-                        .with_need(amounts(&step["need"])?)?;
+                let offer = Offer::new(
+                    terms(&step["max"])?,
+                    meters(&step["meters"])?,
+                    time(&step["valid_until"]),
+                )?
+                .with_need(amounts(&step["need"])?)?;
                 Ok(json!({ "bytes": hex(Message::Offer(offer).to_bytes()) }))
             }
-            "restore-inbox" => {
-                Inbox::restore(self.verifier(step), bytes).map(|inbox| json!({ "bytes": hex(inbox.to_bytes()) }))
+            "restore-inbox" => Inbox::restore(self.verifier(step), bytes)
+                .map(|inbox| json!({ "bytes": hex(inbox.to_bytes()) })),
+            "restore-quota" => {
+                Quota::from_bytes(bytes).map(|quota| json!({ "principals": quota.len() }))
             }
-            "restore-quota" => Quota::from_bytes(bytes).map(|quota| json!({ "principals": quota.len() })),
             "resume-ledger" => {
                 let ledger = Ledger::resume(bytes)?;
                 let state = ledger_json(&ledger);
@@ -405,14 +414,19 @@ impl<'f> Runner<'f> {
         let me = self.identities.remove(text(&step["identity"])).expect("an identity");
         let ledger = self.ledger(step);
         let made = match what {
-            "credit" => ledger
-                .credit(&me, &bytes(&step["history"]))
-                .map(|entry| entry.map_or(json!({ "entry": null }), |entry| json!({ "entry": hex(entry.persisted()) }))),
+            "credit" => ledger.credit(&me, &bytes(&step["history"])).map(|entry| {
+                entry.map_or(
+                    json!({ "entry": null }),
+                    |entry| json!({ "entry": hex(entry.persisted()) }),
+                )
+            }),
             "close" => ledger
                 .close(&me, Basis::Declared, outcome(step))
                 .map(|history| json!({ "history": hex(history.persisted()) })),
             _ => amounts(&step["amounts"])
-                .and_then(|amounts| ledger.give_back(&me, &amounts, Basis::Attested(Digest::from_bytes([7; 32]))))
+                .and_then(|amounts| {
+                    ledger.give_back(&me, &amounts, Basis::Attested(Digest::from_bytes([7; 32])))
+                })
                 .map(|history| json!({ "history": hex(history.persisted()) })),
         };
         self.identities.insert(text(&step["identity"]).to_owned(), me);
