@@ -105,13 +105,9 @@ def _under(terms: Terms, entries: list[Statement[Entry]]) -> str | None:
         return breach_alone(entries[0].content, terms)
     if len(entries) == 2:
         reporting, later = entries[0].content, entries[1].content
-        if isinstance(reporting.event, Report) and later.seq > reporting.seq:
-            returned = (
-                later.event.returned
-                if isinstance(later.event, Report)
-                else reporting.event.returned
-            )
-            in_use = plus(plus(later.own, minus(later.out, later.back)), returned)
+        if isinstance(reporting.event, Report) and not isinstance(later.event, Report):
+            out = minus(later.out, later.back)
+            in_use = plus(plus(later.own, out), reporting.event.returned)
             if not at_most(in_use, terms.consumables):
                 return "E2" if isinstance(later.event, Split) else "E3"
     return None
@@ -149,7 +145,11 @@ def _three(entries: list[Statement[Entry]]) -> str | None:
         and a.seq < b.seq
         and c.seq == b.seq + 1
         and c.prev == entries[1].id
-        and not at_most(minus(c.back, b.back), minus(c.event.total, a.event.total))
+        and any(
+            c.back.get(key, 0) - b.back.get(key, 0)
+            > c.event.total.get(key, 0) - a.event.total.get(key, 0)
+            for key in c.back | b.back | c.event.total | a.event.total
+        )
     ):
         return "E5"
     return None

@@ -173,7 +173,7 @@ def read_history(reader: Reader, sums: Sums) -> tuple[Statement[Entry], ...]:
 
 
 def breach_alone(entry: Entry, terms: Terms, returned_before: Amounts | None = None) -> str | None:
-    """Which of rules 1 to 6 one entry breaks under granted terms: `E2`, …, or `order` for rule 1.
+    """Which of rules 1 to 6 one entry breaks under granted terms: `E2`, …, or `order`.
 
     `returned_before` is what the latest report before it says is returned, if that is known.
     """
@@ -184,8 +184,10 @@ def breach_alone(entry: Entry, terms: Terms, returned_before: Amounts | None = N
         return "order"
     if entry.seq == 0:
         expected = event.terms.consumables if isinstance(event, Split) else {}
-        if entry.out != expected or entry.back:
-            return "order"
+        if entry.out != expected:
+            return "E2"
+        if entry.back:
+            return "E5"
     # 2
     if not at_most(entry.back, entry.out):
         return "E5"
@@ -264,6 +266,8 @@ def breach_between(a: Statement[Entry], b: Statement[Entry]) -> str | None:
                 return "E5"
         if follows and not at_most(came, most):
             return "E5"
+    elif follows and minus(y.back, x.back):
+        return "E5"
     return None
 
 

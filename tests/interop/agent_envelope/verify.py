@@ -133,7 +133,7 @@ def verify_decoded(
 
     # 2. The addressee.
     if role != OBSERVER and verifier.agent not in hops[-1].content.next:
-        raise Refused(330, f"hop {len(hops) - 1}")
+        raise Refused(330, "envelope")
     if role == READER and verifier.agent not in {*header.to, *(header.via or ())}:
         raise Refused(331, "header")
 
@@ -167,7 +167,7 @@ def verify_decoded(
     revocations = verifier.revocations
     if revocations is not None:
         if revocations.stale(now, verifier.skew):
-            raise Refused(511, "envelope")
+            raise Refused(511, "call")
         for k, hop in enumerate(hops):
             if hop.content.signer in revocations.keys:
                 raise Refused(512, f"hop {k}")
@@ -196,7 +196,7 @@ def verify_decoded(
         and not any(e.author == envelope.sender and value == COUNTS for e, value, _ in chains)
         and not verifier.admit_untrusted_origins
     ):
-        raise Refused(510, "envelope")
+        raise Refused(510, "header")
 
     # 9. Allotments.
     declared = header.terms
@@ -210,7 +210,7 @@ def verify_decoded(
                 and not lineage.is_purse
                 and not declared.within(lineage.terms)
             ):
-                raise Refused(1014, f"element {element.index}")
+                raise Refused(1014, "header")
     allotments = tuple(
         (
             element,
@@ -307,9 +307,9 @@ def _check_signatures(envelope: Envelope) -> None:
                     _check_links(lineage.chain, at)
             case 68:
                 assert isinstance(form, tuple)
-                for entry in form:
+                for i, entry in enumerate(form):
                     if not entry.signed_by(entry.content.holder):
-                        raise Refused(1027, at)
+                        raise Refused(1027, f"entry {i}")
 
 
 def _check_links(chain: Chain, at: str) -> None:
