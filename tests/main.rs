@@ -20,6 +20,7 @@ mod orchestrated;
 mod outline;
 mod overhead;
 mod properties;
+mod reader;
 mod relay_once;
 mod repeated_seed;
 mod replay_state;
