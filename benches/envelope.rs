@@ -6,11 +6,11 @@ mod support;
 use std::cell::Cell;
 use std::hint::black_box;
 
-use agent_envelope::{Aids, AuthorityCache, Envelope, Inbox, Limits, ReplayCapacity, ReplayWindow};
+use agent_envelope::{Aids, Envelope, Inbox, Limits, ReplayCapacity, ReplayWindow};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 use support::floor::{self, Floor};
-use support::{KIB_4, MIB, NOW, World, content, decode};
+use support::{KIB_4, MIB, NOW, Seen, World, content, decode};
 
 criterion_group!(benches, sign, read, relay, open, decoding, refuse, straight);
 criterion_main!(benches);
@@ -76,14 +76,14 @@ fn read(c: &mut Criterion) {
             world.read(bytes)
         });
     });
-    let mut cache = AuthorityCache::new(jobs.items.len());
+    let mut seen = Seen::nothing();
     for (world, bytes) in &jobs.items {
-        world.read_again(bytes, &mut cache);
+        world.read_again(bytes, &mut seen);
     }
-    group.bench_function("chain in the cache, 4 hops, and open", |b| {
+    group.bench_function("chain and keys seen before, 4 hops, and open", |b| {
         b.iter(|| {
             let (world, bytes) = jobs.next();
-            world.read_again(bytes, &mut cache)
+            world.read_again(bytes, &mut seen)
         });
     });
     group.bench_function("Inbox::receive", |b| {

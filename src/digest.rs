@@ -28,6 +28,8 @@ pub(crate) enum Use {
     Principal,
     /// The bytes of a delegation chain, as a cache key.
     Chain,
+    /// The bytes of a key package, as a cache key.
+    KeyPackage,
     /// All inputs of a call that consumes entropy.
     Inputs,
 }
@@ -43,6 +45,7 @@ impl Use {
             Self::Conversation => "agent-envelope/1/conversation",
             Self::Principal => "agent-envelope/1/principal",
             Self::Chain => "agent-envelope/1/chain",
+            Self::KeyPackage => "agent-envelope/1/package",
             Self::Inputs => "agent-envelope/1/inputs",
         }
     }
@@ -60,6 +63,8 @@ pub(crate) fn hash(
     fields: usize,
     write: impl FnOnce(&mut Encoder<Sha256>),
 ) -> Digest {
+    #[cfg(test)]
+    crate::cost::hash();
     let mut encoder = Encoder::over(Sha256::new());
     encoder.array(fields + 1).text(purpose.label());
     write(&mut encoder);

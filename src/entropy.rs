@@ -1,5 +1,6 @@
 //! The only source of randomness: 32 bytes that the caller hands over, once. SPEC §2.4.
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -20,7 +21,9 @@ impl Entropy {
     ///
     /// [`Error::ZeroEntropy`] if all are zero, as a generator that failed would leave them.
     pub fn new(bytes: [u8; 32]) -> Result<Self, Error> {
-        if bytes == [0; 32] { Err(Error::ZeroEntropy) } else { Ok(Self(Zeroizing::new(bytes))) }
+        let bytes = Zeroizing::new(bytes);
+        // In constant time: that a good seed is not zero says nothing, how far a comparison came would.
+        if bool::from(bytes.ct_eq(&[0; 32])) { Err(Error::ZeroEntropy) } else { Ok(Self(bytes)) }
     }
 
     /// Asks the operating system.

@@ -7,11 +7,11 @@ use crate::context::expect_label;
 use crate::digest::{ContextId, ConversationId};
 use crate::envelope::{Admitted, Aids, Envelope, Reader};
 use crate::{
-    AgentId, AuthorityCache, Conversations, Error, Line, ReplayCapacity, ReplayWindow, Revocations,
-    Sent, Timestamp, Verifier,
+    AgentId, AuthorityCache, Conversations, Error, KeyCache, Line, ReplayCapacity, ReplayWindow,
+    Revocations, Sent, Timestamp, Verifier,
 };
 
-/// A verifier with the state it needs: replay window, conversations, chains seen before.
+/// A verifier with the state it needs: replay window, conversations, chains and keys seen before.
 ///
 /// What an agent has sent is to be [recorded](Inbox::record_sent), so that answers to it are known. The state is written
 /// with [`Inbox::to_bytes`] before anything is acted on that must not be acted on twice, and read back after a restart.
@@ -44,10 +44,13 @@ pub struct Inbox {
     window: ReplayWindow,
     conversations: Conversations,
     cache: AuthorityCache,
+    keys: KeyCache,
 }
 
-/// Chains remembered, at about 100 bytes each.
+/// Chains and key packages remembered, at about 100 bytes each.
 const CACHE: usize = 1024;
+/// Keys remembered, at about 300 bytes each.
+const KEYS: usize = 1024;
 /// Conversations remembered, and envelopes of each party's line in each.
 const CONVERSATIONS: (usize, usize) = (1024, 64);
 
@@ -68,7 +71,13 @@ impl Inbox {
         window: ReplayWindow,
         conversations: Conversations,
     ) -> Self {
-        Self { verifier, window, conversations, cache: AuthorityCache::new(CACHE) }
+        Self {
+            verifier,
+            window,
+            conversations,
+            cache: AuthorityCache::new(CACHE),
+            keys: KeyCache::new(KEYS),
+        }
     }
 
     /// Decodes, verifies and admits an envelope for this agent to read, and says how it fits its conversation.
@@ -76,11 +85,15 @@ impl Inbox {
     /// # Errors
     ///
     /// Those of [`Envelope::decode`], of [`Envelope::verify_as_reader`] and of
-    /// [`Verified::admit`](crate::Verified::admit). Whatever is refused leaves no trace in conversations and cache, and none
+    /// [`Verified::admit`](crate::Verified::admit). Whatever is refused leaves no trace in conversations and caches, and none
     /// in the replay window but that expired envelopes are forgotten.
     pub fn receive<'a>(&mut self, bytes: &'a [u8], now: Timestamp) -> Result<Admitted<'a>, Error> {
         let envelope = Envelope::decode(bytes, self.verifier.limits())?;
-        let aids = Aids { window: Some(&self.window), cache: Some(&mut self.cache) };
+        let aids = Aids {
+            window: Some(&self.window),
+            cache: Some(&mut self.cache),
+            keys: Some(&mut self.keys),
+        };
         let verified = envelope.verify_with::<Reader>(&self.verifier, now, aids)?;
         let admitted = verified.admit(&mut self.window)?;
         Ok(admitted.advance(&mut self.conversations))
@@ -130,7 +143,7 @@ impl Inbox {
         &self.conversations
     }
 
-    /// Writes replay window and conversations, for storage. The verifier is configuration, and the cache fills again.
+    /// Writes replay window and conversations, for storage. The verifier is configuration, and the caches fill again.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Encoder::new();
         out.array(3).text(STATE);

@@ -78,13 +78,13 @@
 //! | [`TrustAnchor`], [`DelegationChain`], [`Grant`], [`Narrow`], [`Scope`] | authority, handed on and never widened |
 //! | [`Draft`], [`NewElement`], [`Kind`], [`Sent`] | an envelope in the making, and what its originator keeps |
 //! | [`Verifier`], [`TrustAnchors`], [`Revocations`], [`Limits`] | what a receiver brings along: nothing of it comes from the wire |
-//! | [`Inbox`] | the front door: verifier, replay window, conversations and cache in the right order |
+//! | [`Inbox`] | the front door: verifier, replay window, conversations and caches in the right order |
 //! | [`Envelope`] → [`Verified`] → [`Admitted`] | decoded, verified for a role, admitted once: the steps behind the inbox |
 //! | [`Observer`], [`Relay`], [`Reader`] | the roles: see; see and forward; open, authorize, be funded and answer |
 //! | [`Item`], [`Provenance`], [`Authority`], [`Opener`] | an element, where it comes from, what its author may do, its content |
 //! | [`Onward`] | one more hop |
 //! | [`Reply`], [`Standing`], [`OriginFork`] | an answer, how an envelope fits its conversation, proof of two versions |
-//! | [`ReplayWindow`], [`Conversations`], [`AuthorityCache`] | the state that a receiver keeps: bounded values, without a clock |
+//! | [`ReplayWindow`], [`Conversations`], [`AuthorityCache`], [`KeyCache`] | the state that a receiver keeps: bounded values, without a clock |
 //! | [`budget`], [`Allotment`], [`Budget`] | what work may cost: negotiated, granted, split, spent, returned, audited |
 //! | [`Outline`] | what an envelope claims, for tools that show bytes nobody has verified |
 //! | [`Error`], [`Culprit`], [`Place`] | what was refused, whose fault it is, where, and what was expected |
@@ -102,17 +102,25 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate self as agent_envelope;
 #[cfg(all(feature = "std", not(test)))]
 extern crate std;
 
 pub mod budget;
 mod cbor;
 mod context;
+#[cfg(test)]
+mod cost;
 mod delegation;
 mod digest;
 mod entropy;
 mod envelope;
 mod error;
+mod fifo;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod inbox;
 mod limits;
@@ -147,6 +155,7 @@ pub use inbox::Inbox;
 pub use limits::Limits;
 pub use replay::{Admission, ReplayCapacity, ReplayWindow};
 pub use scope::{Permission, Resource, Scope};
+pub use signature::KeyCache;
 pub use time::Timestamp;
 pub use verifier::Verifier;
 

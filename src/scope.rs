@@ -293,6 +293,10 @@ impl<'a> ScopeRef<'a> {
     /// of its prefix. This is exact: what a permission grants includes its own prefix as a resource, and whatever grants
     /// that grants all below it.
     pub(crate) fn first_not_within(&self, parent: &ScopeRef<'_>) -> Option<usize> {
+        // Who grants all that it holds often repeats it word for word.
+        if self.encoded == parent.encoded {
+            return None;
+        }
         let mut grants: Vec<(&str, &[u8])> = Vec::new();
         for permission in parent.permissions() {
             let prefix = permission.prefix.items;

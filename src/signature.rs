@@ -7,8 +7,10 @@
 //! This module refuses to know what is signed, who may sign, and why: it is given parts of a
 //! message and never looks inside them.
 
-use alloc::collections::BTreeMap;
+mod keys;
+
 use alloc::vec::Vec;
+use core::borrow::Borrow;
 use core::fmt;
 
 use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
@@ -17,6 +19,9 @@ use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::{IsIdentity, VartimeMultiscalarMul};
 use ed25519_dalek::ed25519::signature::MultipartSigner;
 use sha2::{Digest, Sha512};
+
+pub use self::keys::KeyCache;
+pub(crate) use self::keys::{Keys, Met};
 
 /// Says why 32 bytes can't be the public key of an agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +61,8 @@ pub(crate) fn check_key(bytes: &[u8; 32]) -> Result<(), KeyFault> {
     Ok(())
 }
 
-/// A signature whose bytes passed, waiting for its curve equation.
+/// A signature whose bytes passed, waiting for its curve equation. Equal ones are the same equation.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Check {
     key: [u8; 32],
     nonce: [u8; 32],
@@ -93,7 +99,18 @@ impl Check {
 
     /// Verifies the curve equation of this signature alone.
     pub(crate) fn verify(&self) -> Result<(), SignatureFault> {
-        let a = decompress(&self.key).ok_or(SignatureFault::KeyNotOnCurve)?;
+        self.holds_under(decompress(&self.key))
+    }
+
+    /// The same, with what is known of keys.
+    pub(crate) fn verify_with(&self, keys: &mut Keys<'_>) -> Result<(), SignatureFault> {
+        self.holds_under(keys.point(&self.key))
+    }
+
+    fn holds_under(&self, key: Option<EdwardsPoint>) -> Result<(), SignatureFault> {
+        #[cfg(test)]
+        crate::cost::signatures(1);
+        let a = key.ok_or(SignatureFault::KeyNotOnCurve)?;
         let r = decompress(&self.nonce).ok_or(SignatureFault::NonceNotOnCurve)?;
         let sb_minus_ka = EdwardsPoint::vartime_double_scalar_mul_basepoint(
             &self.challenge(),
@@ -120,35 +137,53 @@ impl Check {
 
 /// Accepts exactly the batches of which [`Check::verify`] accepts each, and costs less, above all
 /// when keys recur. Otherwise returns the index of the first it refuses.
-pub(crate) fn verify_batch(checks: &[Check]) -> Result<(), usize> {
-    let accepted = match checks {
-        [] => true,
-        [alone] => alone.verify().is_ok(),
-        several => combination_vanishes(several),
-    };
-    if accepted {
+pub(crate) fn verify_batch<C: Borrow<Check>>(
+    checks: &[C],
+    keys: &mut Keys<'_>,
+) -> Result<(), usize> {
+    if all_hold(checks, keys) {
         return Ok(());
     }
     // Equations that hold have a combination that holds, so one of them fails alone. If none does,
     // the machine has miscalculated, and no answer of it is worth an acceptance.
-    Err(checks.iter().position(|check| check.verify().is_err()).unwrap_or(0))
+    let fails = |check: &C| check.borrow().verify_with(keys).is_err();
+    Err(checks.iter().position(fails).unwrap_or(0))
+}
+
+/// Tells whether [`Check::verify`] accepts each, without naming one that it refuses.
+pub(crate) fn all_hold<C: Borrow<Check>>(checks: &[C], keys: &mut Keys<'_>) -> bool {
+    match checks {
+        [] => true,
+        [alone] => alone.borrow().verify_with(keys).is_ok(),
+        several => combination_vanishes(several, keys),
+    }
 }
 
 /// `[8](Σ zᵢRᵢ + Σ zᵢkᵢAᵢ − (Σ zᵢSᵢ)B) = 0`, with the terms of equal keys made one.
-fn combination_vanishes(checks: &[Check]) -> bool {
+fn combination_vanishes<C: Borrow<Check>>(checks: &[C], keys: &mut Keys<'_>) -> bool {
+    #[cfg(test)]
+    crate::cost::signatures(checks.len());
     let coefficients = coefficients(checks);
 
     let mut base = Scalar::ZERO;
-    let mut keys = BTreeMap::<&[u8; 32], Scalar>::new();
-    for (check, z) in checks.iter().zip(&coefficients) {
+    let mut terms = Vec::with_capacity(checks.len());
+    for (check, z) in checks.iter().map(Borrow::borrow).zip(&coefficients) {
         base -= z * check.response();
-        *keys.entry(&check.key).or_default() += z * check.challenge();
+        terms.push((&check.key, z * check.challenge()));
     }
+    terms.sort_unstable_by_key(|(key, _)| *key);
+    terms.dedup_by(|(key, scalar), (kept, sum)| {
+        let same = key == kept;
+        if same {
+            *sum += *scalar;
+        }
+        same
+    });
 
     // The signs leave R its short coefficients, which halves the additions it takes.
-    let nonces = checks.iter().map(|check| &check.nonce);
-    let points = nonces.chain(keys.keys().copied()).map(decompress);
-    let scalars = coefficients.iter().chain(keys.values());
+    let nonces = checks.iter().map(|check| decompress(&check.borrow().nonce));
+    let points = nonces.chain(terms.iter().map(|(key, _)| keys.point(key)));
+    let scalars = coefficients.iter().chain(terms.iter().map(|(_, scalar)| scalar));
     EdwardsPoint::optional_multiscalar_mul(
         scalars.chain([&base]),
         points.chain([Some(ED25519_BASEPOINT_POINT)]),
@@ -158,9 +193,9 @@ fn combination_vanishes(checks: &[Check]) -> bool {
 
 /// One 128-bit coefficient for each check, from a hash of all of them: whoever changes a signature
 /// changes every coefficient, so faults can't be made to cancel.
-fn coefficients(checks: &[Check]) -> Vec<Scalar> {
+fn coefficients<C: Borrow<Check>>(checks: &[C]) -> Vec<Scalar> {
     let mut seed = Sha512::new();
-    for check in checks {
+    for check in checks.iter().map(Borrow::borrow) {
         seed.update(check.key);
         seed.update(check.nonce);
         seed.update(check.scalar);
@@ -199,6 +234,12 @@ impl SigningKey {
         self.0.multipart_sign(message).to_bytes()
     }
 }
+
+// A build whose features left it unwiped would not compile.
+const _: () = {
+    const fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+    wiped::<ed25519_dalek::SigningKey>();
+};
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use sha2::{Digest as _, Sha256};
 
 use crate::Error;
-use crate::cbor::{Decoder, Encoder, Sink};
+use crate::cbor::{Buffer, Decoder, Encoder};
 use crate::digest::Digest;
 use crate::identity::AgentId;
 use crate::signature::{Check, SignatureFault, SigningKey};
@@ -65,28 +65,27 @@ pub(crate) struct Statement<'a> {
     payload: &'a [u8],
     payload_offset: usize,
     signature: &'a [u8; SIGNATURE_SIZE],
-    key_id: Option<AgentId>,
 }
 
 impl<'a> Statement<'a> {
     /// Reads a statement whose protected header is exactly `{1: -19}`.
     pub(crate) fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Error> {
-        Self::read(decoder, false)
+        Self::read(decoder, false).map(|(statement, _)| statement)
     }
 
     /// Reads a statement whose protected header is exactly `{1: -19, 4: kid}`, the kid a public key.
     pub(crate) fn decode_with_key_id(decoder: &mut Decoder<'a>) -> Result<(Self, AgentId), Error> {
         let offset = decoder.offset();
-        let statement = Self::read(decoder, true)?;
-        let key_id = statement.key_id.ok_or(Error::MissingKey {
-            offset,
-            key: HEADER_KID,
-            map: "protected header",
-        })?;
+        let (statement, key_id) = Self::read(decoder, true)?;
+        let key_id =
+            key_id.ok_or(Error::MissingKey { offset, key: HEADER_KID, map: "protected header" })?;
         Ok((statement, key_id))
     }
 
-    fn read(decoder: &mut Decoder<'a>, with_key_id: bool) -> Result<Self, Error> {
+    fn read(
+        decoder: &mut Decoder<'a>,
+        with_key_id: bool,
+    ) -> Result<(Self, Option<AgentId>), Error> {
         decoder.array_of(4)?;
         let (mut inner, protected) = decoder.embedded()?;
         let mut header = inner.map("protected header")?;
@@ -104,7 +103,7 @@ impl<'a> Statement<'a> {
         let payload = decoder.bytes()?;
         let payload_offset = decoder.offset() - payload.len();
         let signature = decoder.fixed()?;
-        Ok(Self { protected, payload, payload_offset, signature, key_id })
+        Ok((Self { protected, payload, payload_offset, signature }, key_id))
     }
 
     /// Opens the payload for reading.
@@ -134,7 +133,7 @@ impl Bound<'_> {
 
     /// Checks the form of the signature and prepares its equation.
     pub(crate) fn check(&self, signer: &AgentId) -> Result<Check, SignatureFault> {
-        Check::new(signer.as_bytes(), &[self.head.bytes(), self.payload], self.signature)
+        Check::new(signer.as_bytes(), &[&self.head, self.payload], self.signature)
     }
 }
 
@@ -153,7 +152,7 @@ pub(crate) fn sign(
     }
     let protected = protected.finish();
     let head = head(&protected, kind, parent, payload.len());
-    let signature = key.sign(&[head.bytes(), payload]);
+    let signature = key.sign(&[&head, payload]);
     let mut statement =
         Encoder::with_capacity(protected.len() + payload.len() + SIGNATURE_SIZE + 16);
     statement.array(4).bytes(&protected).map(0).bytes(payload).bytes(&signature);
@@ -162,46 +161,26 @@ pub(crate) fn sign(
 
 /// Everything of the Sig_structure `["Signature1", protected, external_aad, payload]` before the payload's bytes.
 fn head(protected: &[u8], kind: StatementKind, parent: Parent<'_>, payload: usize) -> Head {
-    let mut external_aad = Encoder::over(Head::new());
+    let mut external_aad: Encoder<Head> = Encoder::on_stack();
     match parent {
         Parent::None => external_aad.array(1).text(kind.label()),
         Parent::Root => external_aad.array(2).text(kind.label()).null(),
         Parent::Id(id) => external_aad.array(2).text(kind.label()).bytes(id),
     };
-    let mut head = Encoder::over(Head::new());
-    head.array(4).text("Signature1").bytes(protected).bytes(external_aad.finish().bytes());
+    let mut head: Encoder<Head> = Encoder::on_stack();
+    head.array(4).text("Signature1").bytes(protected).bytes(&external_aad.finish());
     head.bytes_head(payload);
     head.finish()
 }
 
 fn id(head: &Head, payload: &[u8]) -> Digest {
-    Digest(Sha256::new().chain_update(head.bytes()).chain_update(payload).finalize().into())
+    #[cfg(test)]
+    crate::cost::hash();
+    Digest(Sha256::new().chain_update(&**head).chain_update(payload).finalize().into())
 }
 
-/// A buffer without allocation. The longest head is a root link's, with 41 bytes of protected header and 76 of
-/// external_aad: 144 in all.
-struct Head {
-    buffer: [u8; 160],
-    length: usize,
-}
-
-impl Head {
-    const fn new() -> Self {
-        Self { buffer: [0; 160], length: 0 }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.buffer[..self.length]
-    }
-}
-
-impl Sink for Head {
-    fn put(&mut self, bytes: &[u8]) {
-        let end = self.length + bytes.len();
-        self.buffer[self.length..end].copy_from_slice(bytes);
-        self.length = end;
-    }
-}
+/// The longest head is a root link's, with 41 bytes of protected header and 76 of external_aad: 144 in all.
+type Head = Buffer<160>;
 
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,16 @@
 //! What hostile bytes may cost: heap in proportion to the input, and next to no stack.
 
-use crate::support;
+use crate::{cddl, support};
 
+use agent_envelope::budget::negotiation::Message;
+use agent_envelope::budget::{self, Amounts, Basis, Dimension, Evidence, Ledger, Quota};
 use agent_envelope::{
-    Conversations, DelegationChain, Draft, Envelope, Error, Grant, Identity, Inbox, KeyPackage,
-    Kind, Limits, Narrow, OriginFork, Permission, ReplayCapacity, ReplayWindow, Resource, Scope,
-    Sent, SigningKey, Subjects, TrustAnchor, Verifier,
+    Conversations, DelegationChain, Draft, Envelope, Error, Grant, Identity, Inbox, Item,
+    KeyPackage, Kind, Limits, Narrow, NewElement, OriginFork, Permission, ReplayCapacity,
+    ReplayWindow, Resource, Scope, Sent, SigningKey, Subjects, TrustAnchor, Verifier,
 };
 use allocation_counter::measure;
-use support::{NOW, World, cbor, corpus, entropy, later, package, terms};
+use support::{ISSUER, NOW, World, cbor, corpus, entropy, later, package, terms};
 
 /// Heap that decoding may take for each byte of input. An element of 42 bytes is the worst: it takes some 330 bytes
 /// decoded.
@@ -31,9 +33,11 @@ fn assert_bounded(what: &str, bytes: &[u8], verifier: &Verifier) -> Result<(), E
     let (decoded, heap) = peak(|| Envelope::decode(bytes, limits).map(|_| ()));
     let bound = DECODE_PER_BYTE * bytes.len() + DECODE_AT_MOST;
     assert!(heap <= bound, "{what}: decoding {} bytes takes {heap}", bytes.len());
+    println!("{what}: {heap} to decode {} bytes", bytes.len());
     decoded?;
     let (verified, heap) =
         peak(|| Envelope::decode(bytes, limits)?.verify_as_observer(verifier, NOW).map(|_| ()));
+    println!("{what}: {heap} to verify {} bytes", bytes.len());
     let bound = bound + VERIFY_AT_MOST;
     assert!(heap <= bound, "{what}: verifying {} bytes takes {heap}", bytes.len());
     verified
@@ -114,6 +118,24 @@ fn the_heap_is_bounded_for_all_that_the_limits_allow() {
     let wide = chain_of(&world, 4, 3400, &Narrow::default().scope(widest()));
     assert_bounded("wide scopes", &signed(to_worker().authority(&wide)), &verifier)
         .expect("allowed");
+
+    // 4 × 16 links, each with 512 actions of its own: the fewest bytes for the most comparisons.
+    let widest = chain_of(&world, 16, 3500, &Narrow::default().scope(widest()));
+    let chains = (0..4).fold(to_worker(), |draft, _| draft.authority(&widest));
+    assert_bounded("64 links of 512 actions", &signed(chains), &verifier).expect("allowed");
+
+    let labels = (0..16)
+        .fold(to_worker(), |draft, number| draft.label(&format!("{number:064}"), &"v".repeat(256)));
+    assert_bounded("16 labels", &signed(labels), &verifier).expect("allowed");
+
+    let clear = || NewElement::clear(Kind::Memory, "", &b""[..]);
+    let known = (0..64).fold(to_worker(), |draft, _| draft.element(clear()));
+    let refers = || {
+        let refs = (0..64).map(agent_envelope::Reference::Here);
+        NewElement::clear(Kind::Summary, "", &b""[..]).refers_to(refs)
+    };
+    let known = (0..200).fold(known, |draft, _| draft.element(refers()));
+    assert_bounded("200 times 64 references", &signed(known), &verifier).expect("allowed");
 
     let mut bytes = signed(Draft::new(&world.user).to(world.worker.id()).next(world.planner.id()));
     for hop in 1..16 {
@@ -281,10 +303,16 @@ fn what_an_agent_remembers_stops_growing() {
     assert!(grown <= heap / 2, "by {grown} after {heap} bytes");
 }
 
-/// Stack for decoding, in a build without optimisation: 13 bytes for each level of the deepest input.
-const STACK: usize = 128 * 1024;
-/// Stack for verifying, most of it for the curve arithmetic of a build without optimisation.
-const VERIFY_STACK: usize = 256 * 1024;
+/// Stack of the threads in which everything is decoded, in a build without optimisation too.
+const STACK: usize = 64 * 1024;
+/// Stack of the threads in which everything is verified and opened. Without optimisation, curve arithmetic takes more.
+const VERIFY_STACK: usize = if cfg!(debug_assertions) { 128 * 1024 } else { STACK };
+
+/// Runs `work` in a thread with next to no stack.
+fn cramped<T: Send + 'static>(stack: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let thread = std::thread::Builder::new().stack_size(stack).spawn(work).expect("a thread");
+    thread.join().expect("no overflow and no panic")
+}
 
 #[test]
 fn no_input_takes_more_than_a_small_stack() {
@@ -292,29 +320,213 @@ fn no_input_takes_more_than_a_small_stack() {
     let limits = Limits::default();
     for (what, bytes) in hostile(&world) {
         let limits = limits.clone();
-        let refused = std::thread::Builder::new()
-            .stack_size(STACK)
-            .spawn(move || {
-                Envelope::decode(&bytes, &limits).is_err()
-                    && DelegationChain::verify(&bytes, &limits).is_err()
-                    && KeyPackage::verify(&bytes, NOW, &limits).is_err()
-                    && OriginFork::verify(&bytes, &limits).is_err()
-                    && Sent::from_bytes(bytes.clone()).is_err()
-                    && ReplayWindow::from_bytes(&bytes).is_err()
-                    && Conversations::from_bytes(&bytes).is_err()
-            })
-            .expect("a thread")
-            .join()
-            .expect("no overflow");
+        let refused = cramped(STACK, move || {
+            Envelope::decode(&bytes, &limits).is_err()
+                && DelegationChain::verify(&bytes, &limits).is_err()
+                && KeyPackage::verify(&bytes, NOW, &limits).is_err()
+                && OriginFork::verify(&bytes, &limits).is_err()
+                && Sent::from_bytes(bytes.clone()).is_err()
+                && ReplayWindow::from_bytes(&bytes).is_err()
+                && Conversations::from_bytes(&bytes).is_err()
+        });
         assert!(refused, "{what}");
     }
     for case in corpus(&world) {
-        let verifier = world.verifier(case.reader);
-        std::thread::Builder::new()
-            .stack_size(VERIFY_STACK)
-            .spawn(move || support::read(&case.bytes, &verifier).map(|_| ()).expect(case.name))
-            .expect("a thread")
-            .join()
-            .expect("no overflow");
+        let inbox = world.inbox(case.reader);
+        let reader = (2..=5).map(support::identity).find(|one| one.id() == case.reader);
+        cramped(VERIFY_STACK, move || {
+            let (mut inbox, reader) = (inbox, reader.expect("one of four"));
+            let admitted = inbox.receive(&case.bytes, NOW).or_else(|_| {
+                // Some were signed a second later.
+                Ok::<_, Error>(inbox.receive(&case.bytes, later(1)).expect(case.name))
+            });
+            let admitted = admitted.expect(case.name);
+            let mut opener = admitted.opener(&reader).expect("it verified");
+            for item in admitted.elements() {
+                if let Item::Sealed(sealed) = item {
+                    let _ = opener.open(&sealed);
+                }
+            }
+            let outline = Envelope::decode(&case.bytes, &Limits::default());
+            let outline = outline.expect(case.name);
+            let shown = outline.outline();
+            assert!(shown.hops().len() > 0);
+            shown.elements().for_each(|element| {
+                let _ = format!("{:?}", element.body());
+            });
+        });
+    }
+}
+
+type Read = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
+/// Everything that reads bytes from outside or from storage, each with bytes that it accepts.
+fn formats(world: &World) -> Vec<(&'static str, Vec<u8>, Read)> {
+    let limits = Limits::default;
+    let budgets = cddl::budgets();
+    let (request, _) = support::funded_request(world, 7000);
+    let mut inbox = world.inbox(world.planner.id());
+    let mut admitted = inbox.receive(request.as_bytes(), NOW).expect("the planner is next");
+    let mut ledger = support::open_ledger(world, &mut admitted);
+    let two = Amounts::new().with(Dimension::TOOL_CALLS, 2).expect("two calls");
+    let _ = ledger.give_back(&world.planner, &two, Basis::Replayable).expect("more is there");
+    let chain = world.chain(world.user.id(), 7001);
+    let chain = chain
+        .extend(world.user.signing_key(), world.worker.id(), Narrow::default(), NOW, entropy(7002))
+        .expect("a link");
+    let calls = |count| Amounts::new().with(Dimension::TOOL_CALLS, count).expect("calls");
+    let mut quota = Quota::new(calls(60), support::HOUR, 8).expect("a quota");
+    quota.ask(agent_envelope::Principal::new(ISSUER, "alice"), &calls(3), NOW).expect("more");
+    let verifier = world.verifier(world.planner.id());
+    let observer = verifier.clone();
+    let mut all: Vec<(&'static str, Vec<u8>, Read)> = vec![
+        ("an envelope", request.as_bytes().to_vec(), {
+            Box::new(move |bytes| support::observe(bytes, &observer).is_ok())
+        }),
+        ("an envelope kept", request.as_bytes().to_vec(), {
+            Box::new(|bytes| Sent::from_bytes(bytes.to_vec()).is_ok())
+        }),
+        ("a chain", chain.as_bytes().to_vec(), {
+            Box::new(move |bytes| DelegationChain::verify(bytes, &limits()).is_ok())
+        }),
+        ("a key package", package(&world.user).as_bytes().to_vec(), {
+            Box::new(move |bytes| KeyPackage::verify(bytes, NOW, &limits()).is_ok())
+        }),
+        ("a fork of an origin", cddl::origin_fork(), {
+            Box::new(move |bytes| OriginFork::verify(bytes, &limits()).is_ok())
+        }),
+        ("an inbox", inbox.to_bytes(), {
+            Box::new(move |bytes| Inbox::restore(verifier.clone(), bytes).is_ok())
+        }),
+        ("a replay window", inbox.window().to_bytes(), {
+            Box::new(|bytes| ReplayWindow::from_bytes(bytes).is_ok())
+        }),
+        ("conversations", inbox.conversations().to_bytes(), {
+            Box::new(|bytes| Conversations::from_bytes(bytes).is_ok())
+        }),
+        ("a ledger", ledger.to_bytes(), Box::new(|bytes| Ledger::resume(bytes).is_ok())),
+        ("a quota", quota.to_bytes(), Box::new(|bytes| Quota::from_bytes(bytes).is_ok())),
+        ("a lineage", budgets.lineage, Box::new(|bytes| budget::splits(bytes).is_ok())),
+        ("a history", budgets.history, Box::new(|bytes| budget::entries(bytes).is_ok())),
+        ("evidence", budgets.evidence, Box::new(|bytes| Evidence::verify(bytes).is_ok())),
+    ];
+    for message in cddl::messages() {
+        all.push((message.name(), message.to_bytes(), {
+            Box::new(|bytes| Message::from_bytes(bytes).is_ok())
+        }));
+    }
+    all
+}
+
+/// What an honest beginning goes on with: nesting, and lengths that nothing follows.
+fn tails() -> [Vec<u8>; 6] {
+    let huge = |major: u8| vec![major << 5 | 27, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff];
+    [
+        vec![0x81; 5_000],
+        [0xa1, 0x00].repeat(2_500),
+        // A map whose second key is the one that is asked for, so that the decoder looks past the first value.
+        [&[0xa2, 0x18, 0x7f][..], &[0x81; 5_000], &[0x01, 0x01]].concat(),
+        huge(2),
+        huge(4),
+        huge(5),
+    ]
+}
+
+/// At every byte of everything that is read: nesting takes no stack, and what is announced takes no heap.
+#[test]
+fn nothing_hostile_at_any_place_of_any_format_takes_stack_or_heap() {
+    let world = World::new();
+    for (what, honest, read) in formats(&world) {
+        let work = move || {
+            assert!(read(&honest), "{what} is honest");
+            for at in 0..honest.len() {
+                for tail in tails() {
+                    let bytes = [&honest[..at], &tail].concat();
+                    if bytes.len() == honest.len() {
+                        // The end of a signature, say, which what an agent keeps for itself is not asked for.
+                        continue;
+                    }
+                    let (accepted, heap) = peak(|| read(&bytes));
+                    assert!(!accepted, "{what}, cut at {at}");
+                    // What was read before the cut, and an error's own text.
+                    let bound = DECODE_PER_BYTE * bytes.len() + DECODE_AT_MOST;
+                    assert!(heap <= bound, "{what}, cut at {at}: {heap} for {}", bytes.len());
+                }
+            }
+        };
+        cramped(VERIFY_STACK, work);
+    }
+}
+
+/// The worst of a ledger: every sum in it states 32 amounts of one byte each.
+#[test]
+fn the_heap_is_bounded_for_amounts() {
+    use crate::adversary::cbor::{Item, array, bytes, uint};
+    let amounts = || array((0..32).map(|number| array([uint(100 + 4 * number), uint(1)])));
+    let history = cddl::budgets().history;
+    let entry = Item::read(&history).into_items().pop().expect("a report ends it");
+    let mut parts = entry.into_items();
+    let mut claims = Item::read(parts[2].as_bytes());
+    [5, 6, 7].into_iter().for_each(|sum| claims.set(sum, amounts()));
+    let mut report = claims.get(8).expect("an event").clone();
+    (report.items()[1], report.items()[5]) = (amounts(), amounts());
+    claims.set(8, report);
+    parts[2] = bytes(claims.encode());
+    let history = array(vec![array(parts); 64]).encode();
+    let (entries, heap) = peak(|| budget::entries(&history).map(|entries| entries.len()));
+    assert_eq!(entries, Ok(64));
+    let bound = DECODE_PER_BYTE * history.len() + DECODE_AT_MOST;
+    println!("64 entries of 160 amounts: {heap} for {}", history.len());
+    assert!(heap <= bound, "{heap} for {}", history.len());
+}
+
+/// What opening takes besides the content itself: the vector of audiences, and the structures that keys are derived from.
+const OPEN_AT_MOST: usize = 4 * 1024;
+
+#[test]
+fn opening_takes_the_content_once() {
+    let world = World::new();
+    let readers = [&world.worker, &world.auditor].map(package);
+    for size in [0, 1_000, 1_000_000] {
+        let content = vec![b'x'; size];
+        let sent = Draft::new(&world.user)
+            .to(world.worker.id())
+            .sealed(Kind::Artifact, "text/plain", &content[..], &readers)
+            .sign(NOW, entropy(8000))
+            .expect("a draft");
+        let admitted = world.inbox(world.worker.id());
+        let mut inbox = admitted;
+        let admitted = inbox.receive(sent.as_bytes(), NOW).expect("the worker is next");
+        let Some(Item::Sealed(sealed)) = admitted.elements().next() else { panic!("sealed") };
+        let (opened, heap) = peak(|| sealed.open(&world.worker).map(|one| one.content().len()));
+        assert_eq!(opened, Ok(size));
+        println!("opening {size}: {heap}");
+        assert!(heap <= size + OPEN_AT_MOST, "{heap} for {size}");
+        let stranger = Identity::from_seeds(&[2; 32], &[9; 32]);
+        let (opened, heap) = peak(|| sealed.open(&stranger).is_ok());
+        assert!(!opened && heap <= OPEN_AT_MOST, "{heap} for what does not open");
+    }
+}
+
+/// Bytes beyond the limit cost nothing: they are not even looked at.
+#[test]
+fn nothing_is_allocated_for_what_is_too_long() {
+    let world = World::new();
+    let limits = Limits::default();
+    let long = vec![0x84; limits.bytes + 1];
+    let refused =
+        Error::LimitExceeded { what: "bytes", limit: limits.bytes, found: limits.bytes + 1 };
+    let mut inbox = world.inbox(world.worker.id());
+    let mut found = Vec::with_capacity(5);
+    let cost = measure(|| {
+        found.push(Envelope::decode(&long, &limits).map(|_| ()));
+        found.push(DelegationChain::verify(&long, &limits).map(|_| ()));
+        found.push(KeyPackage::verify(&long, NOW, &limits).map(|_| ()));
+        found.push(OriginFork::verify(&long, &limits).map(|_| ()));
+        found.push(inbox.receive(&long, NOW).map(|_| ()));
+    });
+    assert_eq!((cost.count_total, cost.bytes_total), (0, 0));
+    for (index, found) in found.into_iter().enumerate() {
+        assert_eq!(found, Err(refused.clone()), "{index}");
     }
 }

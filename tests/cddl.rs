@@ -34,11 +34,11 @@ fn amounts(calls: u64, agents: u64) -> Amounts {
 }
 
 /// What a budget leaves behind on its way from a payer to a worker and its helper, and back.
-struct Budgets {
-    envelopes: Vec<(&'static str, Vec<u8>)>,
-    lineage: Vec<u8>,
-    history: Vec<u8>,
-    evidence: Vec<u8>,
+pub(crate) struct Budgets {
+    pub(crate) envelopes: Vec<(&'static str, Vec<u8>)>,
+    pub(crate) lineage: Vec<u8>,
+    pub(crate) history: Vec<u8>,
+    pub(crate) evidence: Vec<u8>,
 }
 
 fn opened(received: &mut Admitted<'_>, holder: &agent_envelope::Identity) -> Ledger {
@@ -47,7 +47,7 @@ fn opened(received: &mut Admitted<'_>, holder: &agent_envelope::Identity) -> Led
     Ledger::open(funded, holder, NOW).expect("the holder opens it")
 }
 
-fn budgets() -> Budgets {
+pub(crate) fn budgets() -> Budgets {
     let mut world = World::new();
     let whole = Terms::new(amounts(100, 8), later(1800), 4);
     world.anchor = world.anchor.budget(whole.clone());
@@ -108,7 +108,7 @@ fn budgets() -> Budgets {
     }
 }
 
-fn messages() -> Vec<Message> {
+pub(crate) fn messages() -> Vec<Message> {
     let terms = Terms::new(amounts(10, 2), later(600), 1);
     let tariff = Tariff::new("USD:6")
         .and_then(|tariff| tariff.with(Dimension::TOOL_CALLS, Rate { price: 500, per: 1 }))
@@ -135,7 +135,7 @@ fn messages() -> Vec<Message> {
 }
 
 /// Two hop 0 over one header.
-fn origin_fork() -> Vec<u8> {
+pub(crate) fn origin_fork() -> Vec<u8> {
     let world = adversary::World::new();
     let [u, b] = ["user", "agent b"].map(adversary::Agent::new);
     let chain = world.authority(&u);

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use agent_envelope::{
     Admitted, Aids, AuthorityCache, DelegationChain, Draft, Entropy, Envelope, Error, Grant,
-    Identity, Item, KeyPackage, Kind, Limits, Narrow, Permission, Reader, Relay, ReplayCapacity,
-    ReplayWindow, Revocations, Scope, SigningKey, Subjects, Timestamp, TrustAnchor, TrustAnchors,
-    Verifier,
+    Identity, Item, KeyCache, KeyPackage, Kind, Limits, Narrow, Permission, Reader, Relay,
+    ReplayCapacity, ReplayWindow, Revocations, Scope, SigningKey, Subjects, Timestamp, TrustAnchor,
+    TrustAnchors, Verifier,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
@@ -29,6 +29,7 @@ pub(crate) struct World {
     pub(crate) sender_package: KeyPackage,
     /// Chains of one, two and three links, all of which end in the sender.
     pub(crate) chains: [DelegationChain; 3],
+    anchor: TrustAnchor,
     anchors: TrustAnchors,
     /// The first reader's.
     pub(crate) verifier: Verifier,
@@ -40,12 +41,24 @@ impl World {
     }
 
     pub(crate) fn new(number: u8) -> Self {
+        Self::with_readers_of(number, number)
+    }
+
+    /// Worlds that differ in everything but their readers, and one verifier that trusts the anchors of all.
+    pub(crate) fn with_common_readers(count: u8) -> (Vec<Self>, Verifier) {
+        let worlds: Vec<_> = (0..count).map(|number| Self::with_readers_of(number, 0)).collect();
+        let anchors = TrustAnchors::new(worlds.iter().map(|world| world.anchor.clone()));
+        let verifier = verifier(&worlds[0].readers[0], anchors.expect("no two have a key"));
+        (worlds, verifier)
+    }
+
+    fn with_readers_of(number: u8, of: u8) -> Self {
         let identity = |role| Identity::generate(entropy(number, role));
         let key = |role| SigningKey::generate(entropy(number, role));
         let (login, user, planner) = (key(1), key(2), key(3));
         let sender = identity(4);
         let stations = [5, 6, 7].map(identity);
-        let readers = [8, 9, 10].map(identity);
+        let readers = [8, 9, 10].map(|role| Identity::generate(entropy(of, role)));
 
         let mail = "mail/alice".parse().expect("a resource");
         let mail = Permission::new(["mail.read", "mail.send"], &mail).expect("two actions");
@@ -68,7 +81,7 @@ impl World {
             extend(&issue(user.id()), &user, sender.id()),
             extend(&extend(&issue(user.id()), &user, planner.id()), &planner, sender.id()),
         ];
-        let anchors = TrustAnchors::new([anchor]).expect("one anchor");
+        let anchors = TrustAnchors::new([anchor.clone()]).expect("one anchor");
         Self {
             number,
             packages: readers.each_ref().map(package),
@@ -78,6 +91,7 @@ impl World {
             stations,
             readers,
             chains,
+            anchor,
             anchors,
         }
     }
@@ -177,11 +191,9 @@ impl World {
         self.open(&self.admit(bytes, Aids::default()))
     }
 
-    /// The same, with chains that were seen before.
-    pub(crate) fn read_again(&self, bytes: &[u8], cache: &mut AuthorityCache) -> usize {
-        let mut aids = Aids::default();
-        aids.cache = Some(cache);
-        self.open(&self.admit(bytes, aids))
+    /// The same, with chains and keys that were seen before.
+    pub(crate) fn read_again(&self, bytes: &[u8], seen: &mut Seen) -> usize {
+        self.open(&self.admit(bytes, seen.aids()))
     }
 
     pub(crate) fn admit<'e>(&self, bytes: &'e [u8], aids: Aids<'_>) -> Admitted<'e> {
@@ -224,6 +236,25 @@ impl World {
         Envelope::decode(bytes, self.verifier.limits())
             .and_then(|envelope| envelope.verify_with::<Reader>(&self.verifier, NOW, aids))
             .expect_err("something is wrong with it")
+    }
+}
+
+/// What a verifier remembers from one envelope to the next.
+pub(crate) struct Seen {
+    chains: AuthorityCache,
+    keys: KeyCache,
+}
+
+impl Seen {
+    pub(crate) fn nothing() -> Self {
+        Self { chains: AuthorityCache::new(1024), keys: KeyCache::new(1024) }
+    }
+
+    pub(crate) fn aids(&mut self) -> Aids<'_> {
+        let mut aids = Aids::default();
+        aids.cache = Some(&mut self.chains);
+        aids.keys = Some(&mut self.keys);
+        aids
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Amounts, Breach, Terms};
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::AllotmentId;
 use crate::identity::AgentId;
-use crate::signature::verify_batch;
+use crate::signature::{Keys, verify_batch};
 use crate::{Error, Limits};
 
 /// The statements that convict one key, and nothing else. Anybody can recompute the verdict with [`Evidence::verify`].
@@ -355,7 +355,7 @@ pub fn audit<'e>(root: &[u8], entries: impl IntoIterator<Item = &'e [u8]>) -> Re
         let signer = one.claims.holder;
         checks.push(one.check().ok_or(Error::EntrySignature { entry: index, signer })?);
     }
-    verify_batch(&checks)
+    verify_batch(&checks, &mut Keys::default())
         .map_err(|entry| Error::EntrySignature { entry, signer: all[entry].claims.holder })?;
     Ok(examine_all(root, all))
 }

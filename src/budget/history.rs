@@ -11,7 +11,7 @@ use crate::cbor::{Decoder, Encoder};
 use crate::digest::AllotmentId;
 use crate::identity::AgentId;
 use crate::limits::within;
-use crate::signature::verify_batch;
+use crate::signature::{Keys, verify_batch};
 
 /// Splits the history of a ledger into its entries, each an encoded statement, as [`audit`](super::audit) and
 /// [`Evidence::between`](super::Evidence::between) take them. Nothing but their form is checked.
@@ -130,6 +130,6 @@ impl<'a> History<'a> {
         for (index, entry) in self.entries.iter().enumerate() {
             checks.push(entry.check().ok_or_else(|| refuse(index))?);
         }
-        verify_batch(&checks).map_err(refuse)
+        verify_batch(&checks, &mut Keys::default()).map_err(refuse)
     }
 }

@@ -5,6 +5,11 @@ use core::cmp::Ordering;
 use super::{ARRAY, BYTES, MAP, MAX_UINT, NEGATIVE, NULL, TEXT, UINT};
 use crate::Error;
 
+#[cfg(any(test, fuzzing))]
+mod walk;
+#[cfg(any(test, fuzzing))]
+pub(crate) use walk::rewrite;
+
 /// A cursor over borrowed bytes. Offsets in errors count from the start of the outermost input.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoder<'a> {
@@ -34,6 +39,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Ends the reading: nothing may be left.
+    #[inline]
     pub(crate) fn finish(self) -> Result<(), Error> {
         match self.input.len() - self.at {
             0 => Ok(()),
@@ -42,10 +48,12 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads an unsigned integer up to 2^53 − 1.
+    #[inline]
     pub(crate) fn uint(&mut self) -> Result<u64, Error> {
         self.uint_up_to(MAX_UINT)
     }
 
+    #[inline]
     pub(crate) fn uint_up_to(&mut self, maximum: u64) -> Result<u64, Error> {
         let offset = self.offset();
         let value = self.expect(UINT)?;
@@ -62,6 +70,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Error> {
         let offset = self.offset();
         let length = self.expect(BYTES)?;
@@ -69,6 +78,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads a byte string of exactly `N` bytes.
+    #[inline]
     pub(crate) fn fixed<const N: usize>(&mut self) -> Result<&'a [u8; N], Error> {
         let offset = self.offset();
         let bytes = self.bytes()?;
@@ -76,11 +86,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads a byte string and opens its content for reading; offsets go on counting.
+    #[inline]
     pub(crate) fn embedded(&mut self) -> Result<(Decoder<'a>, &'a [u8]), Error> {
         let bytes = self.bytes()?;
         Ok((Decoder::at(bytes, self.offset() - bytes.len()), bytes))
     }
 
+    #[inline]
     pub(crate) fn text(&mut self) -> Result<&'a str, Error> {
         let offset = self.offset();
         let length = self.expect(TEXT)?;
@@ -88,6 +100,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads the head of an array and returns its number of items, which is at most the bytes that are left.
+    #[inline]
     pub(crate) fn array(&mut self) -> Result<usize, Error> {
         let offset = self.offset();
         let items = self.expect(ARRAY)?;
@@ -106,6 +119,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads the head of an array of exactly `expected` items.
+    #[inline]
     pub(crate) fn array_of(&mut self, expected: usize) -> Result<(), Error> {
         let offset = self.offset();
         let found = self.array()?;
@@ -122,6 +136,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads the head of a map and returns its number of pairs.
+    #[inline]
     pub(crate) fn pairs(&mut self) -> Result<usize, Error> {
         let offset = self.offset();
         let pairs = self.expect(MAP)?;
@@ -129,12 +144,14 @@ impl<'a> Decoder<'a> {
     }
 
     /// Opens a map whose keys are integers; `name` appears in errors.
+    #[inline]
     pub(crate) fn map(&mut self, name: &'static str) -> Result<Map<'_, 'a>, Error> {
         let left = self.pairs()?;
         Ok(Map { decoder: self, name, left, last: None, next: None })
     }
 
     /// Reads a null, if that is what comes next.
+    #[inline]
     pub(crate) fn null(&mut self) -> bool {
         let null = self.input.get(self.at) == Some(&NULL);
         if null {
@@ -183,18 +200,18 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn integer(&mut self) -> Result<i64, Error> {
+    pub(super) fn integer(&mut self) -> Result<i64, Error> {
         let offset = self.offset();
         let (major, argument) = self.head()?;
+        if major != UINT && major != NEGATIVE {
+            return Err(wrong_type(offset, UINT, major));
+        }
         let magnitude = i64::try_from(argument)
             .map_err(|_| Error::IntegerTooLarge { offset, maximum: i64::MAX.cast_unsigned() })?;
-        match major {
-            UINT => Ok(magnitude),
-            NEGATIVE => Ok(-1 - magnitude),
-            _ => Err(wrong_type(offset, UINT, major)),
-        }
+        Ok(if major == UINT { magnitude } else { -1 - magnitude })
     }
 
+    #[inline]
     fn expect(&mut self, expected: u8) -> Result<u64, Error> {
         let offset = self.offset();
         let (major, argument) = self.head()?;
@@ -202,9 +219,48 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads a head in its shortest form: RFC 8949 §3 and §4.2.1.
-    fn head(&mut self) -> Result<(u8, u64), Error> {
+    #[inline]
+    pub(super) fn head(&mut self) -> Result<(u8, u64), Error> {
+        match self.short_head() {
+            Some(head) => Ok(head),
+            None => self.any_head(),
+        }
+    }
+
+    /// Reads a head of one byte, or of two or three with an argument that needs them, of an item with a major type from 0 to
+    /// 5. These are nearly all heads that there are; whatever else may be there, and all errors, are for [`any_head`](Self::any_head),
+    /// which reads these as well.
+    #[inline]
+    fn short_head(&mut self) -> Option<(u8, u64)> {
+        let rest = self.input.get(self.at..)?;
+        let first = *rest.first()?;
+        let (major, info) = (first >> 5, first & 0x1f);
+        if major > MAP {
+            return None;
+        }
+        if info < 24 {
+            self.at += 1;
+            return Some((major, u64::from(info)));
+        }
+        match (info, rest) {
+            (24, [_, argument, ..]) if *argument >= 24 => {
+                self.at += 2;
+                Some((major, u64::from(*argument)))
+            }
+            (25, [_, high, low, ..]) if *high > 0 => {
+                self.at += 3;
+                Some((major, u64::from(u16::from_be_bytes([*high, *low]))))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn any_head(&mut self) -> Result<(u8, u64), Error> {
         let offset = self.offset();
-        let first = *self.input.get(self.at).ok_or(Error::Truncated { offset })?;
+        let Some(&first) = self.input.get(self.at) else {
+            return Err(Error::Truncated { offset });
+        };
         let (major, info) = (first >> 5, first & 0x1f);
         if info == 31 {
             return Err(Error::IndefiniteLength { offset });
@@ -228,7 +284,9 @@ impl<'a> Decoder<'a> {
         }
         let width = 1 << (info - 24);
         let end = self.at + 1 + width;
-        let argument = self.input.get(self.at + 1..end).ok_or(Error::Truncated { offset })?;
+        let Some(argument) = self.input.get(self.at + 1..end) else {
+            return Err(Error::Truncated { offset });
+        };
         let argument = argument.iter().fold(0, |value, byte| (value << 8) + u64::from(*byte));
         let least = if width == 1 { 24 } else { 1 << (4 * width) };
         if argument < least {
@@ -238,22 +296,25 @@ impl<'a> Decoder<'a> {
         Ok((major, argument))
     }
 
+    #[inline]
     fn take(&mut self, offset: usize, length: u64) -> Result<&'a [u8], Error> {
         let rest = &self.input[self.at..];
-        let taken = usize::try_from(length)
-            .ok()
-            .and_then(|length| rest.get(..length))
-            .ok_or(Error::Truncated { offset })?;
-        self.at += taken.len();
-        Ok(taken)
+        match usize::try_from(length).ok().and_then(|length| rest.get(..length)) {
+            Some(taken) => {
+                self.at += taken.len();
+                Ok(taken)
+            }
+            None => Err(Error::Truncated { offset }),
+        }
     }
 
     /// Every item takes a byte at least, so a count beyond the bytes left is a lie told before any memory is spent.
+    #[inline]
     fn countable(&self, offset: usize, items: u64) -> Result<usize, Error> {
-        usize::try_from(items)
-            .ok()
-            .filter(|items| *items <= self.input.len() - self.at)
-            .ok_or(Error::Truncated { offset })
+        match usize::try_from(items) {
+            Ok(items) if items <= self.input.len() - self.at => Ok(items),
+            _ => Err(Error::Truncated { offset }),
+        }
     }
 }
 
@@ -268,27 +329,45 @@ pub(crate) struct Map<'d, 'a> {
 
 impl<'a> Map<'_, 'a> {
     /// Goes to the value of `key`, which must be there.
+    #[inline]
     pub(crate) fn required(&mut self, key: i64) -> Result<&mut Decoder<'a>, Error> {
         if self.find(key)? {
             return Ok(self.decoder);
         }
-        let offset = self.next.map_or(self.decoder.offset(), |(_, offset)| offset);
-        Err(match self.later(key) {
-            Some(offset) => Error::UnsortedKey { offset },
-            None => Error::MissingKey { offset, key, map: self.name },
-        })
+        Err(self.missing(key))
     }
 
     /// Goes to the value of `key`, if it is there.
+    #[inline]
     pub(crate) fn optional(&mut self, key: i64) -> Result<Option<&mut Decoder<'a>>, Error> {
         Ok(if self.find(key)? { Some(self.decoder) } else { None })
     }
 
     /// Ends the map: no other key may be left.
-    pub(crate) fn end(mut self) -> Result<(), Error> {
+    #[inline]
+    pub(crate) fn end(self) -> Result<(), Error> {
+        if self.is_exhausted() { Ok(()) } else { self.refuse_rest() }
+    }
+
+    #[inline]
+    fn is_exhausted(&self) -> bool {
+        self.left == 0 && self.next.is_none()
+    }
+
+    #[inline(never)]
+    fn refuse_rest(mut self) -> Result<(), Error> {
         match self.peek()? {
             None => Ok(()),
             Some((key, offset)) => Err(Error::UnknownKey { offset, key, map: self.name }),
+        }
+    }
+
+    #[inline(never)]
+    fn missing(&self, key: i64) -> Error {
+        let offset = self.next.map_or(self.decoder.offset(), |(_, offset)| offset);
+        match self.later(key) {
+            Some(offset) => Error::UnsortedKey { offset },
+            None => Error::MissingKey { offset, key, map: self.name },
         }
     }
 
@@ -305,7 +384,32 @@ impl<'a> Map<'_, 'a> {
         None
     }
 
+    #[inline]
     fn find(&mut self, key: i64) -> Result<bool, Error> {
+        if self.is_exhausted() {
+            return Ok(false);
+        }
+        if self.is_next(key) {
+            self.decoder.at += 1;
+            self.left -= 1;
+            self.last = Some(key);
+            return Ok(true);
+        }
+        self.find_any(key)
+    }
+
+    /// Tells whether the next key has not been looked at, takes one byte, and is this one, in its place: the usual case.
+    #[inline]
+    fn is_next(&self, key: i64) -> bool {
+        let next = self.decoder.input.get(self.decoder.at).copied();
+        self.next.is_none()
+            && (0..24).contains(&key)
+            && next.map(i64::from) == Some(key)
+            && self.last.is_none_or(|last| order(last) < order(key))
+    }
+
+    #[inline(never)]
+    fn find_any(&mut self, key: i64) -> Result<bool, Error> {
         let Some((found, offset)) = self.peek()? else {
             return Ok(false);
         };

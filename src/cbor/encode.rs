@@ -1,6 +1,7 @@
 //! Writes deterministic CBOR into a buffer or straight into a hash.
 
 use alloc::vec::Vec;
+use core::ops::Deref;
 
 use super::{ARRAY, BYTES, MAP, NEGATIVE, NULL, TEXT, UINT};
 
@@ -16,6 +17,28 @@ impl Sink for Vec<u8> {
     }
 }
 
+/// A buffer on the stack, for items of which the longest is known.
+pub(crate) struct Buffer<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Deref for Buffer<N> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl<const N: usize> Sink for Buffer<N> {
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        self.bytes[self.length..end].copy_from_slice(bytes);
+        self.length = end;
+    }
+}
+
 /// Writes items in the one form that [`Decoder`](super::Decoder) accepts. Order of keys is the caller's duty.
 pub(crate) struct Encoder<S = Vec<u8>> {
     sink: S,
@@ -28,6 +51,13 @@ impl Encoder {
 
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self::over(Vec::with_capacity(capacity))
+    }
+}
+
+impl<const N: usize> Encoder<Buffer<N>> {
+    /// Encodes at most `N` bytes, without an allocation.
+    pub(crate) const fn on_stack() -> Self {
+        Self { sink: Buffer { bytes: [0; N], length: 0 } }
     }
 }
 

@@ -9,7 +9,10 @@ mod encode;
 mod tests;
 
 pub(crate) use decode::{Decoder, Map};
-pub(crate) use encode::{Encoder, Sink};
+pub(crate) use encode::{Buffer, Encoder, Sink};
+
+#[cfg(any(test, fuzzing))]
+pub(crate) use decode::rewrite;
 
 /// The largest integer of the format where nothing else is said: exact in every language's numbers.
 pub(crate) const MAX_UINT: u64 = (1 << 53) - 1;

@@ -66,6 +66,192 @@ fn signed_integers_of_rfc_8949_appendix_a_are_written() {
     }
 }
 
+/// An item of any shape, as the examples of RFC 8949 have them.
+#[derive(Debug, PartialEq)]
+enum Value {
+    Uint(u64),
+    Negative(i64),
+    Bytes(&'static [u8]),
+    Text(&'static str),
+    Array(Vec<Value>),
+    Map(Vec<(Value, Value)>),
+    Null,
+}
+
+impl Value {
+    fn read(decoder: &mut Decoder<'static>) -> Result<Self, Error> {
+        let first = decoder.clone().head()?.0;
+        Ok(match first {
+            UINT => Self::Uint(decoder.uint_up_to(u64::MAX)?),
+            NEGATIVE => Self::Negative(decoder.integer()?),
+            BYTES => Self::Bytes(decoder.bytes()?),
+            TEXT => Self::Text(decoder.text()?),
+            ARRAY => {
+                let count = decoder.array()?;
+                Self::Array((0..count).map(|_| Self::read(decoder)).collect::<Result<_, _>>()?)
+            }
+            MAP => {
+                let count = decoder.pairs()?;
+                let mut pair = || Ok((Self::read(decoder)?, Self::read(decoder)?));
+                Self::Map((0..count).map(|_| pair()).collect::<Result<_, Error>>()?)
+            }
+            _ => {
+                assert!(decoder.null());
+                Self::Null
+            }
+        })
+    }
+
+    fn write(&self, out: &mut Encoder) {
+        match self {
+            Self::Uint(value) => out.uint(*value),
+            Self::Negative(value) => out.int(*value),
+            Self::Bytes(bytes) => out.bytes(bytes),
+            Self::Text(text) => out.text(text),
+            Self::Null => out.null(),
+            Self::Array(items) => {
+                items.iter().fold(out.array(items.len()), |out, item| {
+                    item.write(out);
+                    out
+                });
+                out
+            }
+            Self::Map(pairs) => {
+                out.map(pairs.len());
+                for (key, value) in pairs {
+                    key.write(out);
+                    value.write(out);
+                }
+                out
+            }
+        };
+    }
+}
+
+/// All 81 rows of RFC 8949, Appendix A, Table 6: what has a place in the format is read and written back, byte for byte;
+/// everything else is refused for what it is.
+#[test]
+fn the_examples_of_rfc_8949_appendix_a_are_read_or_refused() {
+    use Value::{Array, Bytes, Map, Negative, Null, Text, Uint};
+    let hex = |text: &str| -> &'static [u8] {
+        let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
+        Vec::leak((0..text.len()).step_by(2).map(digit).collect())
+    };
+    let count = |range: core::ops::RangeInclusive<u64>| Array(range.map(Uint).collect());
+    let mut read = 0;
+    for (encoded, expected) in [
+        ("00", Uint(0)),
+        ("01", Uint(1)),
+        ("0a", Uint(10)),
+        ("17", Uint(23)),
+        ("1818", Uint(24)),
+        ("1819", Uint(25)),
+        ("1864", Uint(100)),
+        ("1903e8", Uint(1000)),
+        ("1a000f4240", Uint(1_000_000)),
+        ("1b000000e8d4a51000", Uint(1_000_000_000_000)),
+        ("1bffffffffffffffff", Uint(u64::MAX)),
+        ("20", Negative(-1)),
+        ("29", Negative(-10)),
+        ("3863", Negative(-100)),
+        ("3903e7", Negative(-1000)),
+        ("f6", Null),
+        ("40", Bytes(b"")),
+        ("4401020304", Bytes(&[1, 2, 3, 4])),
+        ("60", Text("")),
+        ("6161", Text("a")),
+        ("6449455446", Text("IETF")),
+        ("62225c", Text("\"\\")),
+        ("62c3bc", Text("\u{fc}")),
+        ("63e6b0b4", Text("\u{6c34}")),
+        ("64f0908591", Text("\u{10151}")),
+        ("80", Array(vec![])),
+        ("83010203", count(1..=3)),
+        ("8301820203820405", Array(vec![Uint(1), count(2..=3), count(4..=5)])),
+        ("98190102030405060708090a0b0c0d0e0f101112131415161718181819", count(1..=25)),
+        ("a0", Map(vec![])),
+        ("a201020304", Map(vec![(Uint(1), Uint(2)), (Uint(3), Uint(4))])),
+        ("a26161016162820203", Map(vec![(Text("a"), Uint(1)), (Text("b"), count(2..=3))])),
+        ("826161a161626163", Array(vec![Text("a"), Map(vec![(Text("b"), Text("c"))])])),
+        (
+            "a56161614161626142616361436164614461656145",
+            Map(["aA", "bB", "cC", "dD", "eE"]
+                .map(|pair| (Text(&pair[..1]), Text(&pair[1..])))
+                .into()),
+        ),
+    ] {
+        let mut decoder = Decoder::new(hex(encoded));
+        assert_eq!(Value::read(&mut decoder).as_ref(), Ok(&expected), "{encoded}");
+        assert_eq!(decoder.finish(), Ok(()), "{encoded}");
+        let mut out = Encoder::new();
+        expected.write(&mut out);
+        assert_eq!(out.finish(), hex(encoded));
+        read += 1;
+    }
+
+    let float = |offset| Error::Float { offset };
+    let tag = |offset| Error::Tag { offset };
+    let simple = |offset| Error::SimpleValue { offset };
+    let indefinite = |offset| Error::IndefiniteLength { offset };
+    let large = Error::IntegerTooLarge { offset: 0, maximum: i64::MAX.cast_unsigned() };
+    let mut refused = 0;
+    for (encoded, error) in [
+        // Below -2^63, and numbers beyond 64 bits.
+        ("3bffffffffffffffff", large),
+        ("c249010000000000000000", tag(0)),
+        ("c349010000000000000000", tag(0)),
+        ("f90000", float(0)),
+        ("f98000", float(0)),
+        ("f93c00", float(0)),
+        ("fb3ff199999999999a", float(0)),
+        ("f93e00", float(0)),
+        ("f97bff", float(0)),
+        ("fa47c35000", float(0)),
+        ("fa7f7fffff", float(0)),
+        ("fb7e37e43c8800759c", float(0)),
+        ("f90001", float(0)),
+        ("f90400", float(0)),
+        ("f9c400", float(0)),
+        ("fbc010666666666666", float(0)),
+        ("f97c00", float(0)),
+        ("f97e00", float(0)),
+        ("f9fc00", float(0)),
+        ("fa7f800000", float(0)),
+        ("fa7fc00000", float(0)),
+        ("faff800000", float(0)),
+        ("fb7ff0000000000000", float(0)),
+        ("fb7ff8000000000000", float(0)),
+        ("fbfff0000000000000", float(0)),
+        ("f4", simple(0)),
+        ("f5", simple(0)),
+        ("f7", simple(0)),
+        ("f0", simple(0)),
+        ("f8ff", simple(0)),
+        ("c074323031332d30332d32315432303a30343a30305a", tag(0)),
+        ("c11a514b67b0", tag(0)),
+        ("c1fb41d452d9ec200000", tag(0)),
+        ("d74401020304", tag(0)),
+        ("d818456449455446", tag(0)),
+        ("d82076687474703a2f2f7777772e6578616d706c652e636f6d", tag(0)),
+        ("5f42010243030405ff", indefinite(0)),
+        ("7f657374726561646d696e67ff", indefinite(0)),
+        ("9fff", indefinite(0)),
+        ("9f018202039f0405ffff", indefinite(0)),
+        ("9f01820203820405ff", indefinite(0)),
+        ("83018202039f0405ff", indefinite(5)),
+        ("83019f0203ff820405", indefinite(2)),
+        ("9f0102030405060708090a0b0c0d0e0f101112131415161718181819ff", indefinite(0)),
+        ("bf61610161629f0203ffff", indefinite(0)),
+        ("826161bf61626163ff", indefinite(3)),
+        ("bf6346756ef563416d7421ff", indefinite(0)),
+    ] {
+        let found = Value::read(&mut Decoder::new(hex(encoded)));
+        assert_eq!(found, Err(error), "{encoded}");
+        refused += 1;
+    }
+    assert_eq!(read + refused, 81);
+}
+
 #[test]
 fn every_long_form_of_an_integer_is_refused() {
     for encoded in [
@@ -221,6 +407,11 @@ fn map_keys_are_read_in_order_and_nothing_else_is_let_through() {
     assert_eq!(
         refused(b"\xa2\x61\x61\x05\x20\x07"),
         Error::WrongType { offset: 1, expected: "an unsigned integer", found: "a text string" }
+    );
+    // Whatever else it claims, an array is no integer that is too large.
+    assert_eq!(
+        refused(b"\xa2\x9b\xff\xff\xff\xff\xff\xff\xff\xff\x05\x20\x07"),
+        Error::WrongType { offset: 1, expected: "an unsigned integer", found: "an array" }
     );
 }
 

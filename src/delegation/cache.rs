@@ -1,51 +1,40 @@
-//! Remembers chains whose signatures were found valid, so that they are not checked again. SPEC §6.7.
+//! Remembers chains and key packages whose signatures were found valid, so that they are not checked again. SPEC §6.7.
 //!
 //! A hit saves signatures and nothing else: narrowing, time, audience and revocation are looked at every time.
 
-use alloc::collections::{BTreeSet, VecDeque};
-
 use crate::digest::Digest;
+use crate::fifo::Fifo;
 
-/// A bounded memory of delegation chains with valid signatures, keyed by all their bytes, signatures included, so that
-/// the same content under other signatures is another chain. It holds chains of trusted roots only, so that strangers
-/// cannot fill it; when it is full, the oldest goes.
+/// A bounded memory of delegation chains and key packages with valid signatures, keyed by all their bytes, signatures
+/// included, so that the same content under other signatures is another chain. It holds chains of trusted roots and key
+/// packages of trusted originators only, so that strangers cannot fill it; when it is full, the oldest goes.
 #[derive(Clone, Debug)]
 pub struct AuthorityCache {
-    known: BTreeSet<Digest>,
-    order: VecDeque<Digest>,
-    capacity: usize,
+    valid: Fifo<Digest, ()>,
 }
 
 impl AuthorityCache {
-    /// Makes a cache for this many chains, at 64 bytes and some overhead each.
+    /// Makes a cache for this many chains and key packages, at 64 bytes and some overhead each.
     pub const fn new(capacity: usize) -> Self {
-        Self { known: BTreeSet::new(), order: VecDeque::new(), capacity }
+        Self { valid: Fifo::new(capacity) }
     }
 
-    /// Returns how many chains are remembered.
+    /// Returns how many chains and key packages are remembered.
     pub fn len(&self) -> usize {
-        self.order.len()
+        self.valid.len()
     }
 
-    /// Tells whether no chain is remembered.
+    /// Tells whether none is remembered.
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.len() == 0
     }
 
-    pub(crate) fn contains(&self, chain: &Digest) -> bool {
-        self.known.contains(chain)
+    pub(crate) fn contains(&self, statements: &Digest) -> bool {
+        self.valid.get(statements).is_some()
     }
 
-    pub(crate) fn insert(&mut self, chain: Digest) {
-        if self.capacity == 0 || !self.known.insert(chain) {
-            return;
-        }
-        self.order.push_back(chain);
-        if self.order.len() > self.capacity
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
+    pub(crate) fn insert(&mut self, statements: Digest) {
+        self.valid.insert(statements, ());
     }
 }
 

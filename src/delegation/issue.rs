@@ -14,9 +14,9 @@ use crate::budget::Terms;
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{ConversationId, LinkId, TokenId, Use, hash};
 use crate::identity::{AgentId, SigningKey};
-use crate::limits::{NAME, is_printable};
+use crate::limits::{NAME, is_printable, within};
 use crate::scope::Scope;
-use crate::signature::verify_batch;
+use crate::signature::{Keys, verify_batch};
 use crate::statement::{StatementKind, sign};
 use crate::{Entropy, Error, Limits, Timestamp};
 
@@ -254,13 +254,15 @@ impl DelegationChain {
     ///
     /// # Errors
     ///
-    /// Encoding errors, the narrowing errors, and [`Error::LinkSignature`].
+    /// [`Error::LimitExceeded`], encoding errors, the narrowing errors, and [`Error::LinkSignature`].
     pub fn verify(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        within(limits.bytes, bytes.len(), "bytes")?;
         let mut decoder = Decoder::new(bytes);
         let chain = Chain::decode(&mut decoder, limits, None)?;
         decoder.finish()?;
         let checks = chain.checks(None).collect::<Result<Vec<_>, _>>()?;
-        verify_batch(&checks).map_err(|link| chain.signature_error(None, link))?;
+        verify_batch(&checks, &mut Keys::default())
+            .map_err(|link| chain.signature_error(None, link))?;
         Ok(Self { bytes: bytes.to_vec(), holder: chain.holder() })
     }
 

@@ -40,6 +40,8 @@ pub struct Envelope<'a> {
     pub(crate) digest: HeaderDigest,
     pub(crate) elements: Vec<RawElement<'a>>,
     pub(crate) hops: Vec<RawHop<'a>>,
+    /// How many signatures there are besides hop 0's.
+    pub(crate) signatures: usize,
 }
 
 /// An element as received.
@@ -58,7 +60,7 @@ pub(crate) struct RawElement<'a> {
     pub(crate) id: ElementId,
 }
 
-/// A body as received.
+/// A body as received. What is large and rare lies apart, so that the many elements without it stay small.
 #[derive(Debug)]
 pub(crate) enum Body<'a> {
     None,
@@ -66,7 +68,7 @@ pub(crate) enum Body<'a> {
     Sealed(SealedBody<'a>),
     Authority(Chain<'a>),
     Audience(SealedAudience<'a>),
-    KeyPackage(UnverifiedKeyPackage<'a>),
+    KeyPackage(Box<UnverifiedKeyPackage<'a>>),
     Allotment(Box<Lineage<'a>>),
     Report(Vec<SignedEntry<'a>>),
 }
@@ -74,6 +76,8 @@ pub(crate) enum Body<'a> {
 impl<'a> Envelope<'a> {
     /// Reads an envelope and checks its sizes, its form and its structure: everything that needs neither clock, nor keys,
     /// nor hashes of content.
+    ///
+    /// No signature is checked and nothing recurses; what it may cost is said at [`Limits`].
     ///
     /// # Errors
     ///
@@ -98,7 +102,8 @@ impl<'a> Envelope<'a> {
         let elements = elements(&mut decoder, count, &mut sums, limits)?;
         let encoded_elements = decoder.since(start);
         let count = hop_count(&mut decoder, limits)?;
-        within(limits.signatures, sums.signatures.saturating_add(count - 1), "signatures")?;
+        let signatures = sums.signatures.saturating_add(count - 1);
+        within(limits.signatures, signatures, "signatures")?;
         let start = decoder.offset();
         let mut hops: Vec<RawHop<'a>> = Vec::with_capacity(count);
         for index in 0..count {
@@ -117,6 +122,7 @@ impl<'a> Envelope<'a> {
             digest,
             elements,
             hops,
+            signatures,
         };
         envelope.check_path()?;
         envelope.check_elements()?;
@@ -448,7 +454,7 @@ impl<'a> Body<'a> {
                 Self::Audience(SealedAudience::decode(decoder, limits)?)
             }
             AnyKind::Control(Control::KeyPackage) => {
-                Self::KeyPackage(UnverifiedKeyPackage::decode(decoder, limits)?)
+                Self::KeyPackage(Box::new(UnverifiedKeyPackage::decode(decoder, limits)?))
             }
             AnyKind::Control(Control::Allotment) => {
                 Self::Allotment(Box::new(Lineage::decode(decoder, limits, Some(index))?))

@@ -8,6 +8,7 @@ use super::hop::before_hop_0;
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{HeaderDigest, HopId};
 use crate::identity::AgentId;
+use crate::limits::within;
 use crate::statement::{Parent, Statement, StatementKind};
 use crate::{Error, Limits};
 
@@ -66,9 +67,10 @@ impl OriginFork {
     ///
     /// # Errors
     ///
-    /// Encoding errors; [`Error::HopSignature`] with index 0 or 1 for the statement that is not by the originator;
+    /// [`Error::LimitExceeded`] and encoding errors; [`Error::HopSignature`] with index 0 or 1 for the statement that is not by the originator;
     /// [`Error::DuplicateMember`] or [`Error::UnsortedSet`] if the two are not different and in order.
     pub fn verify(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        within(limits.bytes, bytes.len(), "bytes")?;
         let mut decoder = Decoder::new(bytes);
         decoder.array_of(4)?;
         crate::context::expect_label(&mut decoder, LABEL)?;

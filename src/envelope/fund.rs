@@ -223,7 +223,7 @@ impl Assembler<'_> {
         Ok(())
     }
 
-    fn root(
+    pub(super) fn root(
         &self,
         allotment: &Allotment<'_>,
         identity: &Identity,

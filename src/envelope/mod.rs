@@ -1,6 +1,8 @@
 //! The envelope: decode, verify, open, forward, draft. SPEC §7 and §9.
 
 mod assemble;
+#[cfg(test)]
+mod costs;
 mod decoded;
 mod draft;
 mod element;

@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use subtle::ConstantTimeEq;
+
 use super::decoded::{Body, Envelope, RawElement};
 use super::verified::{Provenance, Reader, Verified, content_indices};
 use crate::Error;
@@ -494,7 +496,8 @@ impl Opener<'_> {
         };
         let opened = Plaintext::opened(sealed.body.open(secret, &place)?)?;
         // The commitment is what makes all readers see the same content.
-        (opened.plain()?.commit(&author).as_bytes() == raw.record.commit).then_some(opened)
+        let commit = opened.plain()?.commit(&author);
+        bool::from(commit.as_bytes().ct_eq(raw.record.commit)).then_some(opened)
     }
 
     /// Lets the identity into the audience with this id, once.

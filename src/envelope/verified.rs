@@ -182,7 +182,7 @@ impl<'a, R: Role> Verified<'a, R> {
     /// Returns the originator's key package to seal answers to: the latest that is valid now, if it brought one.
     pub fn key_package(&self) -> Option<KeyPackage> {
         let packages = self.envelope.elements.iter().filter_map(|element| match &element.body {
-            Body::KeyPackage(package) => Some(package),
+            Body::KeyPackage(package) => Some(&**package),
             _ => None,
         });
         packages

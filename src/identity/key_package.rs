@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 
 use super::{AgentId, SigningKey};
 use crate::cbor::{Decoder, Encoder};
+use crate::digest::{Digest, Use, hash};
+use crate::limits::within;
 use crate::signature::Check;
 use crate::statement::{Parent, Statement, StatementKind, sign};
 use crate::time::{Clock, MAX_SKEW};
@@ -62,9 +64,10 @@ impl KeyPackage {
     ///
     /// # Errors
     ///
-    /// Encoding errors; [`Error::KeyPackageWindow`] from its end on, and more than a minute before its beginning; [`Error::LifetimeTooLong`] beyond
+    /// [`Error::LimitExceeded`] and encoding errors; [`Error::KeyPackageWindow`] from its end on, and more than a minute before its beginning; [`Error::LifetimeTooLong`] beyond
     /// [`Limits::key_package_lifetime`]; [`Error::KeyPackageSignature`].
     pub fn verify(bytes: &[u8], now: Timestamp, limits: &Limits) -> Result<Self, Error> {
+        within(limits.bytes, bytes.len(), "bytes")?;
         let mut decoder = Decoder::new(bytes);
         let package = Unverified::decode(&mut decoder, limits)?;
         decoder.finish()?;
@@ -184,6 +187,13 @@ impl<'a> Unverified<'a> {
         }
         let claims = Claims { agent, suite, sealing_key, not_before, expires };
         Ok(Self { claims, statement, bytes })
+    }
+
+    /// Names the whole key package, signature included, for a cache.
+    pub(crate) fn digest(&self) -> Digest {
+        hash(Use::KeyPackage, 1, |fields| {
+            fields.bytes(self.bytes);
+        })
     }
 
     pub(crate) fn check(&self, element: Option<usize>) -> Result<Check, Error> {

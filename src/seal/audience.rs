@@ -1,5 +1,6 @@
 //! An audience: one random secret, encrypted once to a set of readers. SPEC §8.2.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -7,11 +8,11 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::cose::{
-    ALG_HPKE_4_KE, HEADER_ALG, HEADER_EK, HEADER_KID, content_headers, enc_structure,
+    ALG_HPKE_4_KE, HEADER_ALG, HEADER_EK, HEADER_KID, Info, content_headers, enc_structure,
     recipient_structure, write_content_headers,
 };
 use super::hpke::{SealingSecret, WRAPPED_KEY_LEN, open_key, seal_key};
-use super::primitives::{Prk, SecretBytes, TAG_LEN, aead_open, aead_seal};
+use super::primitives::{Prk, TAG_LEN, aead_open_in_place, aead_seal};
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{AudienceId, HeaderDigest};
 use crate::entropy::Seed;
@@ -24,17 +25,18 @@ const SECRET: usize = 32;
 
 /// The secret of an audience: whoever has it opens everything sealed to the audience.
 pub(crate) struct AudienceSecret {
-    secret: Zeroizing<[u8; SECRET]>,
+    /// In a box, so that a vector of audiences that grows leaves no copy in the block it had before.
+    secret: Box<Zeroizing<[u8; SECRET]>>,
     id: AudienceId,
 }
 
 impl AudienceSecret {
     /// Takes a secret and computes the id that commits to it.
     pub(crate) fn new(secret: Zeroizing<[u8; SECRET]>, envelope: &HeaderDigest) -> Self {
-        let mut info = Encoder::with_capacity(72);
+        let mut info: Encoder<Info> = Encoder::on_stack();
         info.array(2).text("agent-envelope/1/audience-id").bytes(envelope.as_bytes());
         let id = AudienceId(*Prk::new(&secret).expand(&[&info.finish()]));
-        Self { secret, id }
+        Self { secret: Box::new(secret), id }
     }
 
     /// Makes a second handle to the same secret, for an agent that lets others in.
@@ -69,7 +71,7 @@ impl AudienceSecret {
         let key: Zeroizing<[u8; 32]> = seed.derive("audience-key", index);
         let iv: Zeroizing<[u8; 12]> = seed.derive("audience-iv", index);
         let aad = enc_structure("Encrypt", &external_aad(envelope, &self.id));
-        let ciphertext = aead_seal(&key, &iv, &aad, &*self.secret)
+        let ciphertext = aead_seal(&key, &iv, &aad, &self.secret[..])
             .expect("32 bytes are within what RFC 8439 allows");
         let mut out = Encoder::with_capacity(160 + 112 * readers.len());
         out.array(2).bytes(self.id.as_bytes()).array(4);
@@ -190,8 +192,10 @@ impl<'a> SealedAudience<'a> {
         let info = recipient_structure(wrap.protected, &extra_info(envelope, reader));
         let content_key = open_key(key, wrap.ek, &info, &[], wrap.wrapped)?;
         let aad = enc_structure("Encrypt", &external_aad(envelope, &self.id));
-        let secret = SecretBytes::new(aead_open(&content_key, self.iv, &aad, self.ciphertext)?);
-        let secret = Zeroizing::new(<[u8; SECRET]>::try_from(&*secret).ok()?);
+        let (body, tag) = self.ciphertext.split_last_chunk()?;
+        let mut secret = Zeroizing::new([0; SECRET]);
+        secret.copy_from_slice(body);
+        aead_open_in_place(&content_key, self.iv, &aad, secret.as_mut(), tag)?;
         let opened = AudienceSecret::new(secret, envelope);
         // The id commits to the secret, so that no two readers can be given different ones.
         bool::from(opened.id.as_bytes().ct_eq(self.id.as_bytes())).then_some(opened)
@@ -225,8 +229,8 @@ impl<'a> Wrap<'a> {
 }
 
 /// Binds the encrypted secret to its envelope and its id.
-fn external_aad(envelope: &HeaderDigest, id: &AudienceId) -> Vec<u8> {
-    let mut out = Encoder::with_capacity(100);
+fn external_aad(envelope: &HeaderDigest, id: &AudienceId) -> Info {
+    let mut out = Encoder::on_stack();
     out.array(3).text("agent-envelope/1/audience");
     out.bytes(envelope.as_bytes()).bytes(id.as_bytes());
     out.finish()
@@ -234,8 +238,8 @@ fn external_aad(envelope: &HeaderDigest, id: &AudienceId) -> Vec<u8> {
 
 /// `recipient_extra_info`: binds a wrap to its envelope and its reader, so that nobody who published another agent's
 /// sealing key as its own can have mail meant for itself opened by that agent.
-fn extra_info(envelope: &HeaderDigest, reader: &AgentId) -> Vec<u8> {
-    let mut out = Encoder::with_capacity(96);
+fn extra_info(envelope: &HeaderDigest, reader: &AgentId) -> Info {
+    let mut out = Encoder::on_stack();
     out.array(3).text("agent-envelope/1/wrap");
     out.bytes(envelope.as_bytes()).bytes(reader.as_bytes());
     out.finish()

@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::audience::AudienceSecret;
-use super::cose::{content_headers, enc_structure, write_content_headers};
+use super::cose::{Info, content_headers, enc_structure, write_content_headers};
 use super::primitives::{SecretBytes, TAG_LEN, aead_open, aead_seal};
 use crate::Error;
 use crate::cbor::{Decoder, Encoder};
@@ -27,8 +27,8 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn encode(&self) -> Vec<u8> {
-        let mut out = Encoder::with_capacity(144);
+    fn encode(&self) -> Info {
+        let mut out = Encoder::on_stack();
         out.array(5).text("agent-envelope/1/content").bytes(self.before);
         out.bytes(self.author.as_bytes()).uint(self.kind).bytes(self.commit);
         out.finish()

@@ -1,9 +1,7 @@
 //! The COSE numbers and structures of sealing, each in one place. SPEC §8.1.
 
-use alloc::vec::Vec;
-
 use crate::Error;
-use crate::cbor::{Decoder, Encoder};
+use crate::cbor::{Buffer, Decoder, Encoder};
 
 /// `alg` (RFC 9052 §3.1).
 pub(super) const HEADER_ALG: i64 = 1;
@@ -41,16 +39,19 @@ pub(super) fn write_content_headers(out: &mut Encoder, iv: &[u8; 12]) {
     out.bytes(&CONTENT_HEADER).map(1).int(HEADER_IV).bytes(iv);
 }
 
+/// What is bound into keys and tags. The longest is the Enc_structure of a body, of 155 bytes.
+pub(super) type Info = Buffer<160>;
+
 /// Enc_structure (RFC 9052 §5.3) of a content layer.
-pub(super) fn enc_structure(context: &str, external_aad: &[u8]) -> Vec<u8> {
-    let mut out = Encoder::with_capacity(external_aad.len() + 24);
+pub(super) fn enc_structure(context: &str, external_aad: &[u8]) -> Info {
+    let mut out = Encoder::on_stack();
     out.array(3).text(context).bytes(&CONTENT_HEADER).bytes(external_aad);
     out.finish()
 }
 
 /// Recipient_structure (draft-ietf-cose-hpke), which becomes the `info` of HPKE.
-pub(super) fn recipient_structure(protected: &[u8], extra_info: &[u8]) -> Vec<u8> {
-    let mut out = Encoder::with_capacity(protected.len() + extra_info.len() + 24);
+pub(super) fn recipient_structure(protected: &[u8], extra_info: &[u8]) -> Info {
+    let mut out = Encoder::on_stack();
     out.array(4).text("HPKE Recipient").int(ALG_CHACHA20_POLY1305);
     out.bytes(protected).bytes(extra_info);
     out.finish()

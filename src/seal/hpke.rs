@@ -4,6 +4,7 @@
 //! neither COSE nor who the reader is: `info` and `aad` come from outside, and so does the
 //! ephemeral key. There is no sequence number, no exporter and no other mode.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use zeroize::Zeroizing;
@@ -20,14 +21,15 @@ pub(crate) const WRAPPED_KEY_LEN: usize = 32 + TAG_LEN;
 /// The public key is kept because decapsulation hashes it, and computing it anew would cost every
 /// [`open_key`] a second scalar multiplication.
 pub(crate) struct SealingSecret {
-    secret: Zeroizing<[u8; 32]>,
+    /// In a box, so that a vector of keys that grows leaves no copy in the block it had before.
+    secret: Box<Zeroizing<[u8; 32]>>,
     public: [u8; 32],
 }
 
 impl SealingSecret {
     /// Takes 32 uniform bytes; any 32 bytes are a private key, clamped at use.
     pub(crate) fn from_bytes(secret: [u8; 32]) -> Self {
-        let secret = Zeroizing::new(secret);
+        let secret = Box::new(Zeroizing::new(secret));
         let public = x25519_public(&secret);
         Self { secret, public }
     }

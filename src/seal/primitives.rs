@@ -135,6 +135,8 @@ pub(crate) fn aead_open_in_place(
 /// `None` if the result is all zero: `public` was of low order, and everybody would know the
 /// shared secret. RFC 7748 §6.1; compared in constant time.
 pub(crate) fn x25519(secret: &[u8; 32], public: &[u8; 32]) -> Option<Zeroizing<[u8; 32]>> {
+    #[cfg(test)]
+    crate::cost::agreement();
     // The Edwards form of the curve has vector code for AVX2, which takes two thirds of the
     // ladder's time. Both take the same time for every secret; which of them runs is the public
     // point's choice: half of all u are on the twist, which has no such form.

@@ -398,7 +398,7 @@ fn the_answer_is_that_of_zip_215_wherever_the_bytes_pass() {
 
 #[test]
 fn a_batch_of_none_is_accepted() {
-    assert_eq!(verify_batch(&[]), Ok(()));
+    assert_eq!(verify_batch::<Check>(&[], &mut Keys::default()), Ok(()));
 }
 
 #[test]
@@ -450,6 +450,66 @@ fn a_large_batch_is_accepted() {
     assert_eq!(batch(&cases), Ok(()));
     cases[200] = cases[200].flip_signature(256);
     assert_eq!(batch(&cases), Err(200));
+}
+
+#[test]
+fn a_batch_that_holds_is_told_from_one_that_does_not() {
+    for size in 1..=9 {
+        let good = (0..size).map(good_case).collect::<Vec<_>>();
+        assert!(all_hold(&checks(&good), &mut Keys::default()), "{size} good ones");
+        for position in 0..size {
+            for (kind, bad) in spoiled(&good[position]).into_iter().enumerate() {
+                let mut cases = good.clone();
+                cases[position] = bad;
+                let held = all_hold(&checks(&cases), &mut Keys::default());
+                assert!(!held, "kind {kind} at {position} of {size}");
+            }
+        }
+    }
+    assert!(all_hold::<Check>(&[], &mut Keys::default()));
+}
+
+#[test]
+fn known_keys_change_no_answer() {
+    let good = (0..9).map(good_case).collect::<Vec<_>>();
+    let cache = learned(&checks(&good), 100);
+    // Three keys sign, and one of them under two kinds of torsion; all are known by their bytes.
+    let distinct: alloc::collections::BTreeSet<_> = good.iter().map(|case| case.key).collect();
+    assert_eq!(cache.len(), distinct.len());
+    for (position, case) in good.iter().enumerate() {
+        for bad in spoiled(case) {
+            let check = &checks(core::slice::from_ref(&bad))[0];
+            assert_eq!(check.verify_with(&mut Keys::new(Some(&cache))), check.verify());
+            let mut cases = good.clone();
+            cases[position] = bad;
+            let known = verify_batch(&checks(&cases), &mut Keys::new(Some(&cache)));
+            assert_eq!(known, Err(position));
+        }
+        let check = &checks(core::slice::from_ref(case))[0];
+        assert_eq!(check.verify_with(&mut Keys::new(Some(&cache))), Ok(()));
+    }
+    assert_eq!(verify_batch(&checks(&good), &mut Keys::new(Some(&cache))), Ok(()));
+}
+
+#[test]
+fn a_key_cache_is_bounded_and_forgets_the_oldest() {
+    let good = (0..9).map(good_case).collect::<Vec<_>>();
+    let checks = checks(&good);
+    assert!(learned(&checks, 0).is_empty());
+    let mut cache = learned(&checks[..1], 1);
+    assert_eq!(cache.len(), 1);
+    let mut keys = Keys::new(Some(&cache));
+    assert_eq!(checks[1].verify_with(&mut keys), Ok(()));
+    let met = keys.into_met();
+    cache.learn(&met, &checks[1..2]);
+    assert_eq!(cache.len(), 1);
+    // Only what was not known is met.
+    let mut keys = Keys::new(Some(&cache));
+    assert_eq!(checks[1].verify_with(&mut keys), Ok(()));
+    assert_eq!(learn_all(keys, &checks).len(), 0);
+    let mut keys = Keys::new(Some(&cache));
+    assert_eq!(checks[0].verify_with(&mut keys), Ok(()));
+    assert_eq!(learn_all(keys, &checks).len(), 1);
 }
 
 #[test]
@@ -578,7 +638,22 @@ fn checks(cases: &[Case]) -> Vec<Check> {
 }
 
 fn batch(cases: &[Case]) -> Result<(), usize> {
-    verify_batch(&checks(cases))
+    verify_batch(&checks(cases), &mut Keys::default())
+}
+
+/// A cache that has seen these signatures verified.
+fn learned(checks: &[Check], capacity: usize) -> KeyCache {
+    let mut keys = Keys::default();
+    assert_eq!(verify_batch(checks, &mut keys), Ok(()));
+    let mut cache = KeyCache::new(capacity);
+    cache.learn(&keys.into_met(), checks);
+    cache
+}
+
+fn learn_all(keys: Keys<'_>, checks: &[Check]) -> KeyCache {
+    let mut cache = KeyCache::new(100);
+    cache.learn(&keys.into_met(), checks);
+    cache
 }
 
 fn answer(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> Result<(), SignatureFault> {

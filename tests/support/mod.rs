@@ -445,7 +445,7 @@ fn a_branch(world: &World) -> Case {
 }
 
 /// A request that its sender pays for under a chain, and the planner to whom it is made out.
-fn funded_request(world: &World, number: u64) -> (Sent, DelegationChain) {
+pub(crate) fn funded_request(world: &World, number: u64) -> (Sent, DelegationChain) {
     let grant = Grant::new("alice", scope(&[(&["summarise"], "")])).budget(terms(10, 2));
     let chain = world.issue(world.user.id(), grant, number);
     let sent = Draft::new(&world.user)
@@ -465,7 +465,7 @@ fn funded_request(world: &World, number: u64) -> (Sent, DelegationChain) {
     (sent, chain)
 }
 
-fn open_ledger(world: &World, admitted: &mut Admitted<'_>) -> Ledger {
+pub(crate) fn open_ledger(world: &World, admitted: &mut Admitted<'_>) -> Ledger {
     let Budget::Funded(mut funded) = admitted.take_funding() else {
         panic!("the envelope is funded")
     };

@@ -84,9 +84,9 @@ fn secret(byte: u8) -> SealingSecret {
 #[test]
 fn key_pairs_derive_as_in_rfc_9180() {
     let (reader, ephemeral) = (derive_key_pair(&hex(IKM_R)), derive_key_pair(&hex(IKM_E)));
-    assert_eq!(*reader.secret, hex_array(SK_R));
+    assert_eq!(**reader.secret, hex_array(SK_R));
     assert_eq!(reader.public(), hex_array(PK_R));
-    assert_eq!(*ephemeral.secret, hex_array(SK_E));
+    assert_eq!(**ephemeral.secret, hex_array(SK_E));
     assert_eq!(ephemeral.public(), hex_array(ENC));
 }
 

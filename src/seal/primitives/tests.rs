@@ -84,8 +84,17 @@ fn x25519_follows_rfc_7748_5_2_iterated() {
     let mut base = [0; 32];
     base[0] = 9;
     let (mut k, mut u) = (base, base);
-    for _ in 0..1000 {
+    let mut step = || {
         (k, u) = (*x25519(&k, &u).expect("not of low order"), k);
+        k
+    };
+    let first = step();
+    assert_eq!(
+        first,
+        hex_array("422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079")
+    );
+    for _ in 1..1000 {
+        step();
     }
     assert_eq!(k, hex_array("684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51"));
 }
@@ -160,6 +169,28 @@ fn aead_follows_rfc_8439_2_8_2() {
     let sealed = aead_seal(&key, &nonce, &aad, RFC_8439_TEXT).expect("short");
     assert_eq!(sealed, hex(RFC_8439_SEALED));
     assert_eq!(aead_open(&key, &nonce, &aad, &sealed).as_deref(), Some(RFC_8439_TEXT));
+}
+
+#[test]
+fn aead_follows_rfc_8439_a_5() {
+    let key = hex_array("1c9240a5eb55d38af333888604f6b5f0473917c1402b80099dca5cbc207075c0");
+    let nonce = hex_array("000000000102030405060708");
+    let aad = hex("f33388860000000000004e91");
+    let sealed = hex(concat!(
+        "64a0861575861af460f062c79be643bd5e805cfd345cf389f108670ac76c8cb24c6cfc18755d43ee",
+        "a09ee94e382d26b0bdb7b73c321b0100d4f03b7f355894cf332f830e710b97ce98c8a84abd0b9481",
+        "14ad176e008d33bd60f982b1ff37c8559797a06ef4f0ef61c186324e2b3506383606907b6a7c02b0",
+        "f9f6157b53c867e4b9166c767b804d46a59b5216cde7a4e99040c5a40433225ee282a1b0a06c523e",
+        "af4534d7f83fa1155b0047718cbc546a0d072b04b3564eea1b422273f548271a0bb2316053fa7699",
+        "1955ebd63159434ecebb4e466dae5a1073a6727627097a1049e617d91d361094fa68f0ff77987130",
+        "305beaba2eda04df997b714d6c6f2c29a6ad5cb4022b02709b",
+        "eead9d67890cbb22392336fea1851f38",
+    ));
+    let text = "Internet-Drafts are draft documents valid for a maximum of six months and may be updated, \
+        replaced, or obsoleted by other documents at any time. It is inappropriate to use Internet-Drafts as \
+        reference material or to cite them other than as /\u{201c}work in progress./\u{201d}";
+    assert_eq!(aead_open(&key, &nonce, &aad, &sealed).as_deref(), Some(text.as_bytes()));
+    assert_eq!(aead_seal(&key, &nonce, &aad, text.as_bytes()), Some(sealed));
 }
 
 #[test]

@@ -1,0 +1,157 @@
+"""The registry of errors (§12): every refusal has a rule, and every rule a number."""
+
+from __future__ import annotations
+
+NAMES: dict[int, str] = {
+    101: "truncated",
+    102: "long_integer",
+    103: "indefinite_length",
+    104: "reserved_encoding",
+    105: "float",
+    106: "tag",
+    107: "simple_value",
+    108: "trailing_bytes",
+    109: "invalid_utf8",
+    110: "wrong_type",
+    111: "unknown_key",
+    112: "missing_key",
+    113: "duplicate_key",
+    114: "unsorted_key",
+    115: "wrong_length",
+    116: "integer_too_large",
+    117: "unsorted_set",
+    118: "duplicate_member",
+    119: "wrong_count",
+    120: "empty",
+    121: "wrong_constant",
+    122: "invalid_value",
+    123: "invalid_agent_id",
+    201: "limit_exceeded",
+    301: "signer_not_next",
+    302: "signer_in_next",
+    303: "hop_count",
+    304: "hop_time",
+    305: "departs_from_via",
+    306: "hop_keys",
+    307: "kind_out_of_place",
+    308: "unassigned_kind",
+    309: "control_record",
+    310: "body_missing",
+    311: "absence_not_allowed",
+    312: "no_such_audience",
+    313: "key_package_of_another",
+    320: "not_yet_valid",
+    321: "expired",
+    322: "window_reversed",
+    323: "lifetime_too_long",
+    330: "not_addressed",
+    331: "not_a_recipient",
+    340: "replayed",
+    341: "below_replay_floor",
+    342: "replay_window_full",
+    401: "element_chain",
+    402: "control_commit",
+    403: "content_commit",
+    404: "sealed_digest",
+    410: "hop_signature",
+    411: "link_signature",
+    412: "key_package_signature",
+    501: "leaf_not_author",
+    502: "scope_widened",
+    503: "depth_exceeded",
+    504: "window_widened",
+    505: "audience_changed",
+    506: "conversation_changed",
+    507: "budget_widened",
+    508: "holder_repeated",
+    510: "untrusted_origin",
+    511: "revocations_stale",
+    512: "signer_revoked",
+    513: "beyond_anchor",
+    601: "cannot_open",
+    602: "key_package_window",
+    603: "suite_too_weak",
+    604: "duplicate_hint",
+    605: "weak_sealing_key",
+    606: "must_be_sealed",
+    701: "unattested",
+    702: "not_authorized",
+    703: "already_acted_on",
+    704: "absent",
+    801: "not_a_reply",
+    802: "reply_to_another",
+    803: "reply_from_stranger",
+    804: "reply_elsewhere",
+    805: "reply_path",
+    901: "zero_entropy",
+    902: "no_entropy",
+    903: "clock",
+    904: "incomplete_draft",
+    905: "wrong_identity",
+    906: "no_anchors",
+    907: "configuration",
+    908: "content_form",
+    909: "bad_state",
+    1001: "amount_refused",
+    1002: "amount_overflow",
+    1003: "amount_lacking",
+    1004: "zero_weights",
+    1010: "allotment_lineage",
+    1011: "allotment_breach",
+    1012: "allotment_signature",
+    1013: "allotment_place",
+    1014: "declared_beyond_allotment",
+    1015: "report_form",
+    1016: "must_be_funded",
+    1020: "ledger_closed",
+    1021: "ledger_refused",
+    1022: "split_widened",
+    1023: "deadline_passed",
+    1024: "too_many_children",
+    1025: "report_refused",
+    1026: "history_breach",
+    1027: "entry_signature",
+    1028: "no_evidence",
+    1101: "unpriced",
+    1102: "rate_refused",
+    1103: "quota_exceeded",
+    1104: "beyond_quota",
+    1105: "quota_full",
+    1106: "cannot_meter",
+    1107: "negotiation_turn",
+    1108: "negotiation_stranger",
+    1109: "negotiation_messages",
+    1110: "too_many_rounds",
+    1111: "offer_expired",
+    1112: "not_settled",
+    1113: "negotiation_refused",
+    1114: "terms_missing",
+    1115: "terms_below_need",
+    1116: "terms_not_accepted",
+    1117: "settlement_used",
+    1118: "negotiation_form",
+}
+
+
+class Refused(Exception):
+    """What was given violates rule V-`code`.
+
+    `at` says where: the offset of the first byte of the offending item, from the start of the
+    outermost input (§3), or a place in words, such as `hop 1`.
+    """
+
+    def __init__(self, code: int, at: int | str | None = None) -> None:
+        super().__init__(code, at)
+        self.code = code
+        self.at = at
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.code]
+
+    @property
+    def place(self) -> str:
+        return f"offset {self.at}" if isinstance(self.at, int) else self.at or "call"
+
+    def __str__(self) -> str:
+        return f"V-{self.code} {self.name} at {self.place}"
