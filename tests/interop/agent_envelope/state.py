@@ -239,9 +239,9 @@ class Conversations:
         answered = envelope.header.in_reply_to is None or self._holds(
             envelope.header.in_reply_to[0]
         )
-        if (base is None or any(h.stand == base for h in line)) and answered:
-            return CONTINUES
-        if (line and base is not None) or not answered:
+        if base is None or any(h.stand == base for h in line):
+            return CONTINUES if answered else GAP
+        if line:
             return GAP
         if any(
             h.stand == base
