@@ -306,7 +306,7 @@ fn what_an_agent_remembers_stops_growing() {
 /// Stack of the threads in which everything is decoded, in a build without optimisation too.
 const STACK: usize = 64 * 1024;
 /// Stack of the threads in which everything is verified and opened. Without optimisation, curve arithmetic takes more.
-const VERIFY_STACK: usize = if cfg!(debug_assertions) { 128 * 1024 } else { STACK };
+const VERIFY_STACK: usize = 128 * 1024;
 
 /// Runs `work` in a thread with next to no stack.
 fn cramped<T: Send + 'static>(stack: usize, work: impl FnOnce() -> T + Send + 'static) -> T {

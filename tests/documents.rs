@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "SPEC.md",
     "DESIGN.md",
     "SECURITY.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs/assurance.md",
     "docs/budgets.md",
     "docs/otel.md",
 ];

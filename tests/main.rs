@@ -23,6 +23,7 @@ mod orchestrated;
 mod outline;
 mod overhead;
 mod properties;
+mod reader;
 mod records;
 mod relay_once;
 mod repeated_seed;

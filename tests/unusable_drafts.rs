@@ -1,6 +1,8 @@
 //! What no verifier would take, or no path could carry, is not signed.
 
-use agent_envelope::{AgentId, Draft, Entropy, Error, Identity, Timestamp};
+use agent_envelope::{
+    AgentId, Draft, Entropy, Error, Identity, KeyPackage, Kind, NewElement, Timestamp,
+};
 use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
@@ -37,4 +39,57 @@ fn an_envelope_lives_a_day_at_most() {
     assert_eq!(sign(|draft| draft.expires_in(Duration::from_secs(DAY))), Ok(()));
     let refused = Error::LifetimeTooLong { seconds: DAY + 1, maximum: DAY };
     assert_eq!(sign(|draft| draft.expires_in(Duration::from_secs(DAY + 1))), Err(refused));
+}
+
+#[test]
+fn a_draft_has_recipients_a_future_and_readers_and_is_not_for_its_sender_next() {
+    let unusable = |reason| Err(Error::IncompleteDraft { reason });
+    let user = agent(1);
+    let nobody = Draft::new(&user).sign(NOW, Entropy::new([7; 32]).expect("not zero")).map(|_| ());
+    assert_eq!(nobody, unusable("it has no recipient"));
+    let next = sign(|draft| draft.next(agent(1).id()));
+    assert_eq!(next, unusable("the sender would be its own next"));
+    let over = Error::WindowReversed { not_before: NOW, expires: NOW };
+    assert_eq!(sign(|draft| draft.expires_in(Duration::ZERO)), Err(over));
+    let none: [&KeyPackage; 0] = [];
+    let sealed = sign(|draft| draft.sealed(Kind::User, "text/plain", &b"for whom?"[..], none));
+    assert_eq!(sealed, unusable("an element is sealed to nobody"));
+}
+
+#[test]
+fn an_element_has_an_assigned_kind_and_a_type_that_can_be_shown() {
+    let element = |kind, content_type: &str| {
+        sign(|draft| draft.element(NewElement::clear(kind, content_type.to_owned(), &b"x"[..])))
+    };
+    assert_eq!(element(Kind::Private(65_536), ""), Ok(()));
+    assert_eq!(element(Kind::User, &"x".repeat(256)), Ok(()));
+    let reason = "an element's kind is not assigned";
+    for kind in [Kind::Unassigned(10), Kind::Unassigned(0), Kind::Private(65_535)] {
+        assert_eq!(element(kind, ""), Err(Error::IncompleteDraft { reason }), "{kind:?}");
+    }
+    for content_type in ["x".repeat(257), "text/\u{7f}".to_owned()] {
+        let refused = element(Kind::User, &content_type);
+        assert!(matches!(refused, Err(Error::IncompleteDraft { .. })), "{refused:?}");
+    }
+}
+
+#[test]
+fn labels_are_short_can_be_shown_and_are_set_once() {
+    let label = |key: &str, value: &str| sign(|draft| draft.label(key, value));
+    assert_eq!(label(&"k".repeat(64), &"v".repeat(256)), Ok(()));
+    assert_eq!(label("k", ""), Ok(()));
+    let reason =
+        "a label has a key of 1 to 64 bytes, a value of 256 at most, and no control characters";
+    for (key, value) in [
+        (String::new(), String::new()),
+        ("k".repeat(65), String::new()),
+        ("k".to_owned(), "v".repeat(257)),
+        ("\t".to_owned(), String::new()),
+        ("k".to_owned(), "\n".to_owned()),
+    ] {
+        assert_eq!(label(&key, &value), Err(Error::IncompleteDraft { reason }), "{key:?}");
+    }
+    let reason = "a label is set twice";
+    let twice = sign(|draft| draft.label("k", "v").label("k", "w"));
+    assert_eq!(twice, Err(Error::IncompleteDraft { reason }));
 }

@@ -287,7 +287,7 @@ impl<'a> Decoder<'a> {
         let Some(argument) = self.input.get(self.at + 1..end) else {
             return Err(Error::Truncated { offset });
         };
-        let argument = argument.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        let argument = argument.iter().fold(0, |value, byte| (value << 8) + u64::from(*byte));
         let least = if width == 1 { 24 } else { 1 << (4 * width) };
         if argument < least {
             return Err(Error::LongInteger { offset });
@@ -441,8 +441,8 @@ impl<'a> Map<'_, 'a> {
 }
 
 /// Orders integer keys as their encoded bytes: 0, 1, 2 … then −1, −2 …
-fn order(key: i64) -> (bool, i64) {
-    (key < 0, if key < 0 { !key } else { key })
+fn order(key: i64) -> (bool, u64) {
+    (key < 0, key.unsigned_abs())
 }
 
 fn wrong_type(offset: usize, expected: u8, found: u8) -> Error {

@@ -122,13 +122,13 @@ impl<S: Sink> Encoder<S> {
 
     fn head(&mut self, major: u8, argument: u64) -> &mut Self {
         let [.., b4, b5, b6, b7] = argument.to_be_bytes();
-        let major = major << 5;
+        let first = major << 5;
         match argument {
-            0..=23 => self.raw(&[major | b7]),
-            24..=0xff => self.raw(&[major | 24, b7]),
-            0x100..=0xffff => self.raw(&[major | 25, b6, b7]),
-            0x1_0000..=0xffff_ffff => self.raw(&[major | 26, b4, b5, b6, b7]),
-            _ => self.raw(&[major | 27]).raw(&argument.to_be_bytes()),
+            0..=23 => self.raw(&[first + b7]),
+            24..=0xff => self.raw(&[first + 24, b7]),
+            0x100..=0xffff => self.raw(&[first + 25, b6, b7]),
+            0x1_0000..=0xffff_ffff => self.raw(&[first + 26, b4, b5, b6, b7]),
+            _ => self.raw(&[first + 27]).raw(&argument.to_be_bytes()),
         }
     }
 }

@@ -45,9 +45,11 @@ fn the_integers_of_rfc_8949_appendix_a_come_back() {
 }
 
 #[test]
-fn negative_integers_of_rfc_8949_appendix_a_are_written() {
+fn signed_integers_of_rfc_8949_appendix_a_are_written() {
     for (value, encoded) in [
-        (-1, &b"\x20"[..]),
+        (0, &b"\x00"[..]),
+        (10, b"\x0a"),
+        (-1, b"\x20"),
         (-10, b"\x29"),
         (-100, b"\x38\x63"),
         (-1000, b"\x39\x03\xe7"),
@@ -339,6 +341,19 @@ fn lengths_beyond_the_input_are_refused_before_memory_is_spent() {
     }
     assert_eq!(Decoder::new(&[0xa2, 1, 1, 1]).pairs(), Err(Error::Truncated { offset: 0 }));
     assert_eq!(Decoder::new(&[0xa1, 1, 1]).pairs(), Ok(1));
+}
+
+#[test]
+fn items_that_could_not_all_be_there_are_refused_before_the_first() {
+    let fits = |input: &'static [u8]| {
+        let mut decoder = Decoder::new(input);
+        decoder.uint()?;
+        decoder.items(3)
+    };
+    assert_eq!(fits(b"\x01\x82ssssss"), Ok(2));
+    assert_eq!(fits(b"\x01\x82ssssssss"), Ok(2));
+    assert_eq!(fits(b"\x01\x82sssss"), Err(Error::Truncated { offset: 1 }));
+    assert_eq!(fits(b"\x01\x83ssssssss"), Err(Error::Truncated { offset: 1 }));
 }
 
 #[test]

@@ -378,3 +378,27 @@ fn states_that_are_never_written_are_refused() {
     let more = Some("there are more conversations than it may hold");
     assert_eq!(read(&[(1, 1, &[]), (2, 1, &[]), (3, 1, &[])]), more);
 }
+
+#[test]
+fn each_kind_has_its_number_and_its_name() {
+    for (kind, number, name) in [
+        (Kind::User, 0, "user"),
+        (Kind::Assistant, 1, "assistant"),
+        (Kind::System, 2, "system"),
+        (Kind::ToolCall, 3, "tool-call"),
+        (Kind::ToolResult, 4, "tool-result"),
+        (Kind::Reasoning, 5, "reasoning"),
+        (Kind::Artifact, 6, "artifact"),
+        (Kind::Memory, 7, "memory"),
+        (Kind::Summary, 8, "summary"),
+        (Kind::Negotiation, 9, "negotiation"),
+        (Kind::Unassigned(63), 63, "kind-63"),
+        (Kind::Private(65_536), 65_536, "private-65536"),
+    ] {
+        assert_eq!(kind.number(), number);
+        assert_eq!(Kind::from_number(number), Some(kind));
+        assert_eq!(alloc::string::ToString::to_string(&kind), name);
+    }
+    assert_eq!(Kind::from_number(64), None);
+    assert_eq!(Kind::from_number(65_535), None);
+}

@@ -49,6 +49,7 @@ mod tests {
             cache.insert(Digest([byte; 32]));
         }
         assert_eq!(cache.len(), 2);
+        assert!(!cache.is_empty());
         assert!(!cache.contains(&Digest([1; 32])));
         assert!(cache.contains(&Digest([2; 32])) && cache.contains(&Digest([3; 32])));
     }

@@ -151,7 +151,6 @@ pub(crate) fn field(error: &Error) -> &'static str {
     match error {
         Error::ScopeWidened { .. } => "scope",
         Error::DepthExceeded { .. } => "depth",
-        Error::WindowWidened { .. } => "window",
         Error::BudgetWidened { .. } => "budget",
         _ => "claims",
     }

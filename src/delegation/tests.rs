@@ -477,3 +477,128 @@ fn with_rest(mut grant: Grant, root: &Stated) -> Grant {
     }
     grant
 }
+
+#[test]
+fn an_authority_tells_under_whom_it_is_held_and_what_its_holders_are_called() {
+    let anchor = anchor(&[(3, 0)], 3, None);
+    assert_eq!(anchor.issuer(), "issuer");
+    let grant = Grant::new("alice", scope(&[(1, 1)])).depth(2).name("the desk");
+    let chain = DelegationChain::issue(&key(0), &anchor, key(1).id(), grant, at(NOW), entropy())
+        .and_then(|chain| {
+            let below = Narrow::default().name("the doctor").depth(0);
+            chain.extend(&key(1), key(2).id(), below, at(NOW), entropy())
+        })
+        .expect("within the anchor");
+    let read = Chain::decode(&mut Decoder::new(chain.as_bytes()), &Limits::default(), None);
+    let anchors = TrustAnchors::new([anchor]).expect("one anchor");
+    let authority = read.expect("narrowing").judge(&Judge {
+        anchors: &anchors,
+        revocations: &Revocations::none(),
+        clock: Clock::exact(at(NOW)),
+        audience: Audience::Ignored,
+        conversation: conversation(1),
+    });
+    let authority = authority.expect("it counts");
+    assert_eq!((authority.issuer(), authority.subject()), ("issuer", "alice"));
+    assert_eq!((authority.anchor(), authority.agent()), (key(0).id(), key(2).id()));
+    let path: Vec<_> = authority.path().iter().map(|step| (step.holder(), step.name())).collect();
+    assert_eq!(path, [(key(1).id(), Some("the desk")), (key(2).id(), Some("the doctor"))]);
+    assert_eq!(authority.path()[1].id(), chain.id());
+
+    let own = Authority::of_anchor(alloc::sync::Arc::clone(
+        anchors.find(&key(0).id()).expect("the only one"),
+    ));
+    assert_eq!((own.issuer(), own.subject()), ("issuer", "issuer"));
+    assert_eq!((own.anchor(), own.agent()), (key(0).id(), key(0).id()));
+    assert!(own.path().is_empty());
+    assert_eq!((own.depth(), own.window(), own.audience()), (3, None, None));
+}
+
+/// A chain of one link that names whom it is for, with a name that no builder checked.
+fn forged_for(audience: &str) -> Vec<u8> {
+    let signer = key(0);
+    let whole = scope(&[(3, 0)]);
+    let claims = LinkClaims {
+        root: Some(RootClaims { issuer: "issuer", subject: "alice" }),
+        audience: Some(audience),
+        expires: at(200),
+        not_before: at(NOW),
+        token: TokenId([0; 16]),
+        holder: key(1).id(),
+        scope: Some(whole.view()),
+        depth: Some(1),
+        name: None,
+        terms: None,
+        conversation: None,
+    };
+    let claims = claims.encode();
+    let (link, _) =
+        sign(signer.inner(), StatementKind::Link, parent(None), Some(&signer.id()), &claims);
+    let mut out = Encoder::new();
+    out.array(1).raw(&link);
+    out.finish()
+}
+
+#[test]
+fn names_have_1_to_256_bytes_and_no_control_characters() {
+    let anchor = anchor(&[(3, 0)], 3, None);
+    for (name, good) in [
+        ("x".repeat(256), true),
+        ("é".repeat(128), true),
+        (String::new(), false),
+        ("x".repeat(257), false),
+        ("é".repeat(128) + "x", false),
+        ("two\nlines".to_string(), false),
+        ("\u{9b}31m".to_string(), false),
+    ] {
+        let grant = Grant::new("alice", scope(&[(3, 0)])).audience(&name);
+        let made = DelegationChain::issue(&key(0), &anchor, key(1).id(), grant, at(NOW), entropy());
+        let read = DelegationChain::verify(&forged_for(&name), &Limits::default());
+        if good {
+            assert!(made.is_ok() && read.is_ok(), "{name:?}");
+        } else {
+            let reason = "names in a grant have 1 to 256 bytes and no control characters";
+            assert_eq!(made.err(), Some(Error::Configuration { reason }), "{name:?}");
+            assert!(
+                matches!(
+                    read,
+                    Err(Error::InvalidValue {
+                        expected: "a name of 1 to 256 bytes without control characters",
+                        ..
+                    })
+                ),
+                "{name:?}: {read:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_chain_may_be_as_long_as_the_limits_of_its_reader_say() {
+    let anchor = anchor(&[(3, 0)], 20, None);
+    let grant = Grant::new("alice", scope(&[(3, 0)])).depth(19);
+    let mut chain =
+        DelegationChain::issue(&key(0), &anchor, key(1).id(), grant, at(NOW), entropy())
+            .expect("within the anchor");
+    for index in 1..18 {
+        let narrow = Narrow::default();
+        chain = chain
+            .extend(&key(index), key(index + 1).id(), narrow, at(NOW), entropy())
+            .expect("within the root");
+    }
+    let read = DelegationChain::verify(chain.as_bytes(), &Limits::default());
+    assert!(matches!(read, Err(Error::LimitExceeded { .. })), "{read:?}");
+    let limits = Limits { links: 18, ..Limits::default() };
+    let read = DelegationChain::verify(chain.as_bytes(), &limits).expect("18 links");
+    let mut holders = Vec::new();
+    read.for_each_step(|step| holders.push(step.holder()));
+    assert_eq!(holders, (1..=18).map(|index| key(index).id()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_chain_shows_its_holder_and_size_to_a_debugger() {
+    let bytes = forged_for("one.example");
+    let chain = DelegationChain::verify(&bytes, &Limits::default()).expect("it is well formed");
+    let shown = format!("DelegationChain(to {}, {} bytes)", key(1).id(), bytes.len());
+    assert_eq!(format!("{chain:?}"), shown);
+}

@@ -156,6 +156,7 @@ mod tests {
         for (hex, did) in PAIRS {
             let agent = AgentId::from_bytes(unhex(hex)).expect("a published key");
             assert_eq!(agent.to_string(), did);
+            assert_eq!(alloc::format!("{agent:?}"), alloc::format!("AgentId({did})"));
             assert_eq!(did.parse(), Ok(agent));
         }
     }
@@ -168,6 +169,8 @@ mod tests {
             ("did:web:example.com", 0, "a did:key with base58btc begins with did:key:z"),
             ("did:key:f00", 0, "a did:key with base58btc begins with did:key:z"),
             (&long, 9, "the did:key is too long for an Ed25519 key"),
+            (&long[..9 + 49], 9, "the did:key is too long for an Ed25519 key"),
+            (&long[..9 + 48], 9, "the multicodec is not ed25519-pub with 32 bytes"),
             (
                 "did:key:z6MktwupdmLXVVqTzCw4i46r4uGyosGXRnR3XjN4Zq7oMMs0",
                 9,

@@ -581,3 +581,57 @@ fn states_that_are_never_written_are_refused() {
     refused(state(2, &[1], &[(3, 1), (3, 1)]), "something is listed twice or out of order");
     refused(state(2, &[1], &[(3, 2)]), "an envelope has too many hops or no principal");
 }
+
+#[test]
+fn a_state_holds_as_many_hops_of_an_envelope_as_are_ever_remembered() {
+    let state = |hops: usize| {
+        let mut out = Encoder::new();
+        out.array(6).text(STATE).count(1).count(1).uint(0);
+        out.array(1).array(2).bytes(&[1; 32]).null();
+        out.array(1).array(5).bytes(&[2; 32]).bytes(&[1; 32]).uint(1).uint(2).array(hops);
+        for _ in 0..hops {
+            out.array(3).bytes(&[0; 32]).uint(0).uint(1);
+        }
+        ReplayWindow::from_bytes(&out.finish()).map(|window| window.len())
+    };
+    assert_eq!(state(HOPS), Ok(1));
+    assert!(matches!(
+        state(HOPS + 1),
+        Err(Error::BadState { reason: "an envelope has too many hops or no principal", .. })
+    ));
+}
+
+#[test]
+fn a_floor_under_which_nothing_is_valid_any_more_takes_no_room() {
+    let mut window = ReplayWindow::new(capacity(1, 1));
+    assert!(window.is_empty());
+    let hops = [(hop(1, 0), 2)];
+    let long = Path { expires: at(105), ..path(1, 0, &hops) };
+    window.admit(&long, &[principal(1)], &clock(0)).expect("there is room");
+    assert_eq!(admit_one(&mut window, 2, 1, 1), Ok(Admission::New));
+    assert!(!window.is_empty());
+    // What is left of principal 1 is a floor, until 105.
+    let hops = [(hop(3, 0), 2)];
+    let mut other = |now| {
+        let path = path(3, 90, &hops);
+        window.admit(&path, &[principal(2)], &clock(now))
+    };
+    let full = Error::ReplayWindowFull { what: "principals", capacity: 1 };
+    assert_eq!(other(104), Err(full));
+    assert_eq!(other(105), Ok(Admission::New));
+}
+
+#[test]
+fn a_merge_forgets_what_the_other_replica_has_forgotten_whatever_room_there_is() {
+    let mut forgetful = ReplayWindow::new(capacity(1, 1));
+    assert_eq!(admit_one(&mut forgetful, 1, 0, 0), Ok(Admission::New));
+    assert_eq!(admit_one(&mut forgetful, 2, 10, 10), Ok(Admission::New));
+    let mut mindful = ReplayWindow::new(capacity(4, 4));
+    assert_eq!(admit_one(&mut mindful, 1, 0, 0), Ok(Admission::New));
+    assert_eq!(admit_one(&mut mindful, 3, 10, 10), Ok(Admission::New));
+    mindful.merge(&forgetful).expect("there is room");
+    assert_eq!(mindful.len(), 2);
+    let longer = hops([(0, 2), (1, 3)]);
+    let refused = Error::BelowReplayFloor { created: at(0), floor: at(0) };
+    assert_eq!(mindful.admit(&path(1, 0, &longer), &[principal(1)], &clock(10)), Err(refused));
+}

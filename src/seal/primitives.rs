@@ -20,16 +20,24 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 pub(crate) const TAG_LEN: usize = 16;
 
 /// Secret bytes of any length, wiped on drop.
-///
-/// They are wiped as one slice. `Zeroizing<Vec<u8>>` would go byte by byte, which for long content
-/// takes a tenth of the time of decrypting it.
 #[derive(Clone)]
-pub(crate) struct SecretBytes(Vec<u8>);
+pub(crate) struct SecretBytes(Zeroizing<Block>);
+
+/// Bytes that are wiped as one slice. `Vec<u8>` would go byte by byte, which for long content takes
+/// a tenth of the time of decrypting it.
+#[derive(Clone)]
+struct Block(Vec<u8>);
+
+impl Zeroize for Block {
+    fn zeroize(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
 
 impl SecretBytes {
     /// Takes bytes that have not been moved from one allocation to another.
-    pub(crate) const fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(Block(bytes)))
     }
 }
 
@@ -37,13 +45,7 @@ impl Deref for SecretBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Drop for SecretBytes {
-    fn drop(&mut self) {
-        self.0.as_mut_slice().zeroize();
+        &self.0.0
     }
 }
 

@@ -105,3 +105,26 @@ fn the_id_of_an_audience_commits_to_its_secret_and_envelope() {
     let elsewhere = HeaderDigest([0; 32]);
     assert_ne!(*AudienceSecret::new(Zeroizing::new([1; 32]), &elsewhere).id(), id);
 }
+
+#[test]
+fn a_ciphertext_holds_its_tag_at_least() {
+    let author = agent(4);
+    let place = Place { before: &[3; 32], author: &author, kind: 1, commit: &[6; 32] };
+    let sealed = seal(&secret(), &place, b"");
+    let shortest = body(&sealed);
+    assert_eq!(shortest.plain_size(), 0);
+    assert!(shortest.open(&secret(), &place).is_some_and(|plain| plain.is_empty()));
+    // The last item is the tag, as a byte string of 16: take one byte off.
+    let mut shorter = sealed.clone();
+    shorter.pop();
+    let head = shorter.len() - 16;
+    assert_eq!(shorter[head], 0x40 + 16);
+    shorter[head] -= 1;
+    assert_eq!(
+        SealedBody::decode(&mut Decoder::new(&shorter)).err(),
+        Some(crate::Error::InvalidValue {
+            offset: head,
+            expected: "a ciphertext of 16 bytes or more"
+        })
+    );
+}

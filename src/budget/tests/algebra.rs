@@ -385,3 +385,34 @@ proptest! {
         prop_assert_eq!(running.wall(), least);
     }
 }
+
+#[test]
+fn each_dimension_has_its_name() {
+    for (dimension, name) in [
+        (Dimension::CPU, "cpu"),
+        (Dimension::COMPUTE, "compute"),
+        (Dimension::INPUT_TOKENS, "input-tokens"),
+        (Dimension::OUTPUT_TOKENS, "output-tokens"),
+        (Dimension::TOOL_CALLS, "tool-calls"),
+        (Dimension::MONEY, "money"),
+        (Dimension::AGENTS, "agents"),
+        (Dimension::OUTPUT_BYTES, "output-bytes"),
+        (Dimension::NETWORK_BYTES, "network-bytes"),
+        (Dimension::MEMORY, "memory"),
+        (Dimension::CONCURRENCY, "concurrency"),
+    ] {
+        assert_eq!(dimension.name(), Some(name));
+        assert_eq!(dimension.to_string(), name);
+        assert_eq!(dimension.advisory().name(), Some(name));
+        assert_eq!(dimension.advisory().to_string(), alloc::format!("advisory {name}"));
+    }
+    for (kind, name) in [
+        (DimensionKind::Consumable, "consumable-1048576"),
+        (DimensionKind::Ceiling, "ceiling-1048576"),
+    ] {
+        let private = Dimension::private(1 << 20, kind).expect("a private number");
+        assert_eq!((private.kind(), private.name()), (kind, None));
+        assert_eq!(private.to_string(), name);
+        assert_eq!(private.advisory().to_string(), alloc::format!("advisory {name}"));
+    }
+}

@@ -345,6 +345,8 @@ fn a_restart_from_an_older_backup_is_evidence_unless_abandoned() {
 
     let abandoned = Ledger::resume(&backup).expect("it was written").abandon();
     assert_eq!((abandoned.allotment(), abandoned.entries()), (one.id(), 0));
+    let abandoned = Ledger::resume(&one.to_bytes()).expect("it was written").abandon();
+    assert_eq!(abandoned.entries(), 1);
 
     let mut again = Ledger::resume(&backup).expect("it was written");
     again.charge(&tokens(60)).expect("it is free");
@@ -519,5 +521,43 @@ fn damaged_states_are_refused() {
             }
         }
         assert!(Ledger::resume(&state[..at]).is_err());
+    }
+}
+
+#[test]
+fn a_ledger_shows_its_balance_to_a_debugger() {
+    let mut ledger = ledger(tokens(100));
+    ledger.charge(&tokens(30)).expect("it is free");
+    let shown = alloc::format!("{ledger:?}");
+    let (own, free) = (tokens(30), tokens(70));
+    for field in [
+        alloc::format!("Ledger {{ id: {:?}", ledger.id()),
+        alloc::format!("own: {own:?}"),
+        alloc::format!("free: {free:?}"),
+        "entries: 0".into(),
+    ] {
+        assert!(shown.contains(&field), "{field} in {shown}");
+    }
+}
+
+#[test]
+fn a_report_is_read_with_the_outcome_and_the_basis_that_were_stated() {
+    let outcomes = [
+        Outcome::Done,
+        Outcome::Partial,
+        Outcome::Exceeded,
+        Outcome::TooLate,
+        Outcome::Cancelled,
+        Outcome::Failed,
+    ];
+    let bases = [Basis::Declared, Basis::Attested(crate::Digest([7; 32])), Basis::Replayable];
+    for (outcome, basis) in outcomes.into_iter().zip(bases.into_iter().cycle()) {
+        let mut ledger = ledger(tokens(5));
+        let history = ledger.close(&agents()[1], basis, outcome).expect("it was open").persisted();
+        let history = entries(&history).expect("a history");
+        let mut decoder = crate::cbor::Decoder::new(history[0]);
+        let entry = SignedEntry::decode(&mut decoder).expect("an entry");
+        let Event::Report(report) = entry.claims.event else { panic!("it is a report") };
+        assert_eq!((report.outcome, report.basis, report.last), (outcome, basis, true));
     }
 }

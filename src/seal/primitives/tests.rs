@@ -216,3 +216,10 @@ fn a_ciphertext_shorter_than_its_tag_is_refused() {
         assert_eq!(aead_open(&[1; 32], &[2; 12], b"", &[0; TAG_LEN][..length]), None);
     }
 }
+
+#[test]
+fn secret_bytes_are_wiped_to_the_last() {
+    let mut block = Block(vec![0xaa; 1000]);
+    block.zeroize();
+    assert_eq!(block.0, [0; 1000]);
+}

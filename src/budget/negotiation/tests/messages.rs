@@ -8,6 +8,7 @@ use proptest::prelude::*;
 #[test]
 fn encoded_messages_have_these_bytes() {
     let ask = Ask::new(terms(tokens(20), 2), tokens(7)).expect("an ask");
+    assert_eq!((ask.want(), ask.floor()), (&terms(tokens(20), 2), &tokens(7)));
     // {1: 0, 2: {1: [[16, 20]], 2: 1000, 3: 2}, 3: [[16, 7]]}
     let bytes =
         b"\xa3\x01\x00\x02\xa3\x01\x81\x82\x10\x14\x02\x19\x03\xe8\x03\x02\x03\x81\x82\x10\x07";
@@ -18,11 +19,14 @@ fn encoded_messages_have_these_bytes() {
         .with_unit(Dimension::MONEY, "USD:6")
         .and_then(|meters| meters.with(TOKENS))
         .expect("meters");
-    let offer = Offer::new(terms(tokens(20), 0), meters, at(500))
+    let offer = Offer::new(terms(tokens(20), 0), meters.clone(), at(500))
         .and_then(|offer| offer.with_need(tokens(5)))
         .expect("an offer")
         .with_estimate(tokens(9))
-        .with_tariff(tariff);
+        .with_tariff(tariff.clone());
+    assert_eq!((offer.need(), offer.estimate()), (&tokens(5), &tokens(9)));
+    assert_eq!((offer.max(), offer.valid_until()), (&terms(tokens(20), 0), at(500)));
+    assert_eq!((offer.meters(), offer.tariff()), (&meters, Some(&tariff)));
     let mut bytes = vec![0xa7, 1, 1]; // map(7); 1: 1
     bytes.extend(b"\x02\x81\x82\x10\x05"); // 2: [[16, 5]]
     bytes.extend(b"\x03\x81\x82\x10\x09"); // 3: [[16, 9]]
