@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "SPEC.md",
     "DESIGN.md",
@@ -14,6 +14,7 @@ const DOCUMENTS: [&str; 9] = [
     "docs/assurance.md",
     "docs/budgets.md",
     "docs/otel.md",
+    "docs/performance.md",
 ];
 
 fn root() -> &'static Path {
