@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 use super::decoded::{Body, Envelope, RawElement};
 use super::hop::before_hop_0;
 use super::verified::{Attestation, Funding, Role, Verified, principal, principal_of};
-use crate::budget::DepthRule;
+use crate::budget::{DepthRule, Lineage};
 use crate::context::{AnyKind, control_commit};
 use crate::delegation::{Audience, Authority, AuthorityCache, Judge};
 use crate::digest::{Digest, HopId};
@@ -237,7 +237,7 @@ impl<'a> Envelope<'a> {
         self.check_allotments()?;
         let fundings = self.fundings(&judge);
         if R::READS && verifier.funding == FundingPolicy::Required {
-            self.check_funding(&verifier.agent, &fundings, after)?;
+            self.check_funding(&verifier.agent, &fundings, after, window)?;
         }
         let origin = self.hop_check(0)?;
         let verified = Verified {
@@ -412,11 +412,15 @@ impl<'a> Envelope<'a> {
         agent: &AgentId,
         fundings: &[Funding],
         after: usize,
+        window: Option<&ReplayWindow>,
     ) -> Result<(), Error> {
+        let paid = |lineage: &Lineage<'_>| {
+            window.is_some_and(|window| window.handed_out(&self.digest, &lineage.id()))
+        };
         let mut reasons = Vec::new();
         for funding in fundings.iter().filter(|funding| funding.element >= after) {
             let Body::Allotment(lineage) = &self.elements[funding.element].body else { continue };
-            if lineage.holder() == *agent && lineage.request().is_some() {
+            if lineage.holder() == *agent && lineage.request().is_some() && !paid(lineage) {
                 match funding.judged {
                     Ok(()) => return Ok(()),
                     Err(reason) => reasons.push(reason),
