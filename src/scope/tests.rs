@@ -377,8 +377,8 @@ fn what_is_shown_to_a_debugger_reads_as_the_text_form() {
     let one = permission(&["a", "b"], "x/y");
     let all = permission(&["c"], "");
     let both = scope(&[one.clone(), all]);
-    assert_eq!(format!("{both:?}"), "Scope(a, b on x/y; c on everything)");
-    assert_eq!(format!("{:?}", both.view()), "ScopeRef(a, b on x/y; c on everything)");
+    assert_eq!(format!("{both:?}"), "Scope(c on everything; a, b on x/y)");
+    assert_eq!(format!("{:?}", both.view()), "ScopeRef(c on everything; a, b on x/y)");
     assert_eq!(format!("{one:?}"), "Permission(a, b on x/y)");
     assert_eq!(format!("{:?}", resource("x/y")), "Resource(\"x/y\")");
 }
