@@ -824,7 +824,7 @@ fn a_hop_leaves_out_nothing_that_only_a_later_one_adds() {
     forged.add_hop(&mesh.r, mesh.r.id(), &[mesh.q.id()]);
     forged.edit_hop(1, |hop| hop.set(6, array([uint(1)])));
     forged.sign_hop(1, &mesh.r);
-    let mut late = Element::clear(&mesh.q, USER, b"second");
+    let mut late = Element::clear(&mesh.q, ASSISTANT, b"second");
     late.record.set(5, uint(1));
     late.body = None;
     forged.elements.push(late);
