@@ -8,7 +8,7 @@ use agent_envelope::{
     AgentId, Allotment, DelegationChain, Draft, Envelope, Error, Grant, Identity, KeyPackage, Kind,
     Limits, Narrow, NewElement, Reference, SigningKey,
 };
-use support::{HOUR, NOW, World, entropy, package, read, scope, terms};
+use support::{HOUR, NOW, World, corpus, entropy, package, read, scope, terms};
 
 fn with(set: impl FnOnce(&mut Limits)) -> Limits {
     let mut limits = Limits::default();
@@ -164,6 +164,18 @@ fn allotments() {
     assert_limit(&world, bytes, |limits| &mut limits.allotments, "allotments", 2);
     // The chain by itself and under each allotment, and what each allotment says.
     assert_limit(&world, bytes, |limits| &mut limits.signatures, "signatures", 5);
+}
+
+#[test]
+fn entries_of_a_report_count_as_signatures() {
+    let world = World::new();
+    let case = corpus(&world).pop().expect("the last one reports");
+    let decode = |limit| {
+        Envelope::decode(&case.bytes, &with(|limits| limits.signatures = limit)).map(|_| ())
+    };
+    assert_eq!(decode(2), Ok(()));
+    let what = "signatures";
+    assert_eq!(decode(1), Err(Error::LimitExceeded { what, limit: 1, found: 2 }));
 }
 
 #[test]

@@ -788,3 +788,48 @@ fn an_authority_that_ended_is_a_reason_that_the_refusal_carries() {
     ];
     assert_eq!(refused, Err(Error::UntrustedOrigin { reasons }));
 }
+
+#[test]
+fn m12_a_hop_may_be_dated_at_the_last_second_of_the_envelope() {
+    let mesh = Mesh::new();
+    let sent = Draft::new(&mesh.p.identity)
+        .to(mesh.q.id())
+        .next(mesh.r.id())
+        .expires_in(HOUR)
+        .sign(NOW, entropy())
+        .expect("a complete draft");
+    let dated = |at: u64| {
+        let mut forged = Forgery::of(sent.as_bytes());
+        forged.add_hop(&mesh.r, mesh.r.id(), &[mesh.q.id()]);
+        forged.edit_hop(1, |hop| hop.set(3, uint(at)));
+        forged.sign_hop(1, &mesh.r);
+        forged.encode()
+    };
+    assert!(Envelope::decode(&dated(SECONDS + 3600), &Limits::default()).is_ok());
+    let (at, not_after) = (Timestamp::from_unix_seconds(SECONDS + 3601), later(3600));
+    let refused = Error::HopTime { hop: 1, at, not_before: NOW, not_after };
+    assert_eq!(malformed(&dated(SECONDS + 3601)), refused);
+}
+
+#[test]
+fn a_hop_leaves_out_nothing_that_only_a_later_one_adds() {
+    let mesh = Mesh::new();
+    let sent = Draft::new(&mesh.p.identity)
+        .to(mesh.q.id())
+        .next(mesh.r.id())
+        .clear(Kind::User, "text/plain", &b"first"[..])
+        .sign(NOW, entropy())
+        .expect("a complete draft");
+    let mut forged = Forgery::of(sent.as_bytes());
+    forged.add_hop(&mesh.r, mesh.r.id(), &[mesh.q.id()]);
+    forged.edit_hop(1, |hop| hop.set(6, array([uint(1)])));
+    forged.sign_hop(1, &mesh.r);
+    let mut late = Element::clear(&mesh.q, ASSISTANT, b"second");
+    late.record.set(5, uint(1));
+    late.body = None;
+    forged.elements.push(late);
+    forged.add_hop(&mesh.q, mesh.q.id(), &[mesh.r.id()]);
+    forged.cover(2, 2, &mesh.q);
+    let refused = Error::AbsenceNotAllowed { hop: 1, element: 1 };
+    assert_eq!(malformed(&forged.encode()), refused);
+}

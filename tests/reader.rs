@@ -7,7 +7,10 @@ use agent_envelope::{
 };
 use std::time::Duration;
 
-use crate::support::{HOUR, ISSUER, NOW, World, entropy, later, observe, package, read, scope};
+use crate::adversary::forge::Forgery;
+use crate::support::{
+    HOUR, ISSUER, NOW, World, entropy, later, observe, package, read, scope, sealed_elements,
+};
 
 fn everything() -> Resource {
     "".parse().expect("the root of all resources")
@@ -180,11 +183,11 @@ fn a_cache_remembers_chains_of_trusted_roots_only() {
 #[test]
 fn answers_are_sealed_to_the_latest_key_package_that_is_valid_now() {
     let world = World::new();
-    let package = |from, lifetime| {
-        world.user.key_package(later(from), lifetime).expect("no longer than a day")
+    let package = |before, lifetime| {
+        let not_before = Timestamp::from_unix_seconds(NOW.as_unix_seconds() - before);
+        world.user.key_package(not_before, lifetime).expect("no longer than a day")
     };
-    let minute = Duration::from_secs(60);
-    let [brief, usual, future] = [package(0, minute), package(1, HOUR), package(45, HOUR)];
+    let [brief, usual] = [package(10, Duration::from_secs(70)), package(20, HOUR)];
     let sent = Draft::new(&world.user)
         .to(world.worker.id())
         .expires_in(HOUR)
@@ -205,10 +208,9 @@ fn answers_are_sealed_to_the_latest_key_package_that_is_valid_now() {
         .expires_in(HOUR)
         .key_package(&brief)
         .key_package(&usual)
-        .key_package(&future)
         .sign(NOW, entropy(1041))
         .expect("an envelope");
-    for (seconds, package) in [(10, &usual), (600, &future), (2400, &future)] {
+    for (seconds, package) in [(30, &brief), (600, &usual)] {
         assert_eq!(found(sent.as_bytes(), seconds), Some(package.as_bytes().to_vec()), "{seconds}");
     }
 }
@@ -360,4 +362,43 @@ fn the_clock_and_the_randomness_of_the_system_are_there() {
     assert!(now < Timestamp::from_unix_seconds(10_000_000_000));
     let key = || SigningKey::generate(Entropy::from_os().expect("a system with randomness")).id();
     assert_ne!(key(), key());
+}
+
+#[test]
+fn a_reader_let_into_two_audiences_at_once_gets_a_key_of_its_own_for_each() {
+    let world = World::new();
+    let [planner, worker, auditor] = [&world.planner, &world.worker, &world.auditor].map(package);
+    let sent = Draft::new(&world.user)
+        .to([world.planner.id(), world.worker.id()])
+        .next(world.planner.id())
+        .sealed(Kind::User, "text/plain", &b"one"[..], [&planner])
+        .sealed(Kind::User, "text/plain", &b"two"[..], [&planner, &auditor])
+        .sign(NOW, entropy(1080))
+        .expect("two audiences");
+    let mut inbox = world.inbox(world.planner.id());
+    let admitted = inbox.receive(sent.as_bytes(), NOW).expect("the planner is next");
+    let [one, two] = {
+        let sealed = sealed_elements(&admitted);
+        let mut opener = admitted.opener(&world.planner).expect("the planner verified");
+        [0, 1].map(|at| opener.audience(&sealed[at]).expect("the planner is a reader"))
+    };
+    let onward = admitted
+        .onward(&world.planner)
+        .let_in(&one, [&worker])
+        .let_in(&two, [&worker])
+        .next(world.worker.id())
+        .sign(NOW, entropy(1081))
+        .expect("a second hop");
+    let mut inbox = world.inbox(world.worker.id());
+    let admitted = inbox.receive(&onward, NOW).expect("the worker is next");
+    let opened: Vec<_> = sealed_elements(&admitted)
+        .iter()
+        .map(|sealed| sealed.open(&world.worker).expect("let in").content().to_vec())
+        .collect();
+    assert_eq!(opened, [b"one", b"two"]);
+    // Neither an ephemeral key nor anything else that is long enough to be one is used twice.
+    let elements = Forgery::of(&onward).elements;
+    let [.., first, second] = &elements[..] else { panic!("two audiences were added") };
+    let [first, second] = [first, second].map(|one| one.body.as_deref().expect("it is there"));
+    assert!(first.windows(32).all(|key| !second.windows(32).any(|other| other == key)));
 }

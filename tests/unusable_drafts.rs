@@ -93,3 +93,21 @@ fn labels_are_short_can_be_shown_and_are_set_once() {
     let twice = sign(|draft| draft.label("k", "v").label("k", "w"));
     assert_eq!(twice, Err(Error::IncompleteDraft { reason }));
 }
+
+#[test]
+fn no_key_package_is_brought_that_is_no_longer_valid() {
+    let user = agent(1);
+    let hour = Duration::from_secs(3600);
+    let package = |not_before| {
+        let not_before = Timestamp::from_unix_seconds(not_before);
+        user.key_package(not_before, hour).expect("an hour is a lifetime")
+    };
+    let brought = |package: &KeyPackage| {
+        let draft = Draft::new(&user).to(agent(2).id()).key_package(package);
+        draft.sign(NOW, Entropy::new([7; 32]).expect("not zero")).map(|_| ())
+    };
+    assert_eq!(brought(&package(NOW.as_unix_seconds() - 3599)), Ok(()));
+    let not_before = Timestamp::from_unix_seconds(NOW.as_unix_seconds() - 3600);
+    let refused = Error::KeyPackageWindow { not_before, expires: NOW, now: NOW };
+    assert_eq!(brought(&package(NOW.as_unix_seconds() - 3600)), Err(refused));
+}

@@ -258,8 +258,8 @@ impl<'a> Envelope<'a> {
             }
             self.check_budget_element(index)?;
             if let Some(sealed) = self.elements[index].record.sealed {
-                let below = sealed.audience < index;
-                if !below || !matches!(self.elements[sealed.audience].body, Body::Audience(_)) {
+                let below = self.elements[..index].get(sealed.audience);
+                if !below.is_some_and(|below| matches!(below.body, Body::Audience(_))) {
                     let audience = u64::try_from(sealed.audience).unwrap_or(u64::MAX);
                     return Err(Error::NoSuchAudience { element: index, audience });
                 }
