@@ -58,7 +58,7 @@ fn run() -> Result<bool, String> {
                 say!("{USAGE}");
                 return Ok(true);
             }
-            option if option.starts_with("--") => {
+            option if option.starts_with('-') && option != "-" => {
                 return Err(format!("there is no option {option}\n{USAGE}"));
             }
             _ if input.is_some() => return Err(format!("one envelope at a time\n{USAGE}")),
@@ -90,7 +90,11 @@ fn read(path: &str) -> Result<Vec<u8>, String> {
         return Err(format!("{path}: there is nothing in it"));
     }
     if !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Ok(bytes);
+        let base64 = |b: &u8| b.is_ascii_alphanumeric() || b"+/-_=".contains(b);
+        return match digits.iter().all(base64) {
+            true => Err(format!("{path}: this may be base64; bytes or hex digits are expected")),
+            false => Ok(bytes),
+        };
     }
     let pair = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
     match digits.len() % 2 {

@@ -85,8 +85,8 @@ impl Inbox {
     /// # Errors
     ///
     /// Those of [`Envelope::decode`], of [`Envelope::verify_as_reader`] and of
-    /// [`Verified::admit`](crate::Verified::admit). Whatever is refused leaves no trace in conversations and caches, and none
-    /// in the replay window but that expired envelopes are forgotten.
+    /// [`Verified::admit`](crate::Verified::admit). Whatever is refused leaves no trace in conversations, none in the caches
+    /// unless all its signatures hold, and none in the replay window but that expired envelopes are forgotten.
     pub fn receive<'a>(&mut self, bytes: &'a [u8], now: Timestamp) -> Result<Admitted<'a>, Error> {
         let envelope = Envelope::decode(bytes, self.verifier.limits())?;
         let aids = Aids {

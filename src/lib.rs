@@ -85,6 +85,7 @@
 //! | [`Onward`] | one more hop |
 //! | [`Reply`], [`Standing`], [`OriginFork`] | an answer, how an envelope fits its conversation, proof of two versions |
 //! | [`ReplayWindow`], [`Conversations`], [`AuthorityCache`], [`KeyCache`] | the state that a receiver keeps: bounded values, without a clock |
+//! | [`Aids`], [`Envelope::verify_many`] | that state lent to one verification, and the verification of many envelopes at once |
 //! | [`budget`], [`Allotment`], [`Budget`] | what work may cost: negotiated, granted, split, spent, returned, audited |
 //! | [`Outline`] | what an envelope claims, for tools that show bytes nobody has verified |
 //! | [`Error`], [`Culprit`], [`Place`] | what was refused, whose fault it is, where, and what was expected |

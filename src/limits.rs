@@ -8,7 +8,7 @@ use crate::Error;
 /// [`Error::LimitExceeded`].
 ///
 /// Within the defaults, decoding holds at most 9 bytes of heap for each byte of input and 32 KiB besides; verifying, 384 KiB
-/// more; a thread with 64 KiB of stack does for both. Bytes beyond the limit cost nothing at all. `docs/assurance.md` has the
+/// more; 64 KiB of stack do for decoding, 128 KiB for verifying. Bytes beyond the limit cost nothing at all. `docs/assurance.md` has the
 /// figures, and says how they are measured.
 ///
 /// The defaults fit conversations of language-model agents; raise or lower single fields:

@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 
 use crate::cbor::{Decoder, Encoder};
 use crate::context::{ascending, count, expect_label};
-use crate::digest::{Digest, HeaderDigest, HopId};
+use crate::digest::{AllotmentId, Digest, HeaderDigest, HopId};
 use crate::time::Clock;
 use crate::{Error, Timestamp};
 
 /// Hops remembered of one envelope, over all the paths on which it came. 64 are four full paths.
 const HOPS: usize = 64;
+/// Allotments handed out of one envelope, over all paths. What does not fit is not handed out.
+const ALLOTMENTS: usize = 64;
 
 /// How an envelope relates to what was admitted before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +89,8 @@ struct Remembered {
     created: Timestamp,
     expires: Timestamp,
     hops: Vec<RememberedHop>,
+    /// What was handed out of it, to open a ledger each: a hop that is signed anew can bring an old allotment again.
+    allotments: BTreeSet<AllotmentId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -190,6 +194,7 @@ impl ReplayWindow {
                     created: path.created,
                     expires: path.expires,
                     hops: Vec::with_capacity(path.hops.len()),
+                    allotments: BTreeSet::new(),
                 };
                 remembered.add(path.hops)?;
                 self.make_room(principal, path.created, past)?;
@@ -198,6 +203,18 @@ impl ReplayWindow {
         }
         self.past = past;
         Ok(admission)
+    }
+
+    /// Tells whether this allotment was handed out of the envelope before.
+    pub(crate) fn handed_out(&self, envelope: &HeaderDigest, allotment: &AllotmentId) -> bool {
+        self.envelopes.get(envelope).is_some_and(|known| known.allotments.contains(allotment))
+    }
+
+    /// Remembers that an allotment is handed out of an admitted envelope. Tells whether it may be: once.
+    pub(crate) fn hand_out(&mut self, envelope: &HeaderDigest, allotment: AllotmentId) -> bool {
+        self.envelopes.get_mut(envelope).is_some_and(|known| {
+            known.allotments.len() < ALLOTMENTS && known.allotments.insert(allotment)
+        })
     }
 
     /// Takes over all that another window of the same agent remembers, as when replicas exchange their state.
@@ -376,11 +393,18 @@ impl ReplayWindow {
         }
         out.array(self.envelopes.len());
         for (envelope, known) in &self.envelopes {
-            out.array(5).bytes(envelope.as_bytes()).bytes(known.principal.as_bytes());
+            out.array(if known.allotments.is_empty() { 5 } else { 6 });
+            out.bytes(envelope.as_bytes()).bytes(known.principal.as_bytes());
             out.uint(known.created.as_unix_seconds()).uint(known.expires.as_unix_seconds());
             out.array(known.hops.len());
             for hop in &known.hops {
                 out.array(3).bytes(hop.id.as_bytes()).count(hop.count).uint(u64::from(hop.tip));
+            }
+            if !known.allotments.is_empty() {
+                out.array(known.allotments.len());
+                known.allotments.iter().for_each(|id| {
+                    out.bytes(id.as_bytes());
+                });
             }
         }
     }
@@ -409,7 +433,11 @@ impl ReplayWindow {
         let envelopes = decoder.array()?;
         let mut last = None;
         for _ in 0..envelopes {
-            decoder.array_of(5)?;
+            let start = decoder.offset();
+            let parts = decoder.array()?;
+            if !(5..=6).contains(&parts) {
+                return Err(Error::WrongCount { offset: start, expected: 5, found: parts });
+            }
             let envelope = HeaderDigest(*decoder.fixed()?);
             ascending(&mut last, envelope, offset)?;
             let principal = Digest(*decoder.fixed()?);
@@ -421,7 +449,14 @@ impl ReplayWindow {
             if hops.len() > HOPS || !window.principals.contains_key(&principal) {
                 return Err(bad("an envelope has too many hops or no principal"));
             }
-            window.insert(envelope, Remembered { principal, created, expires, hops });
+            let mut allotments = BTreeSet::new();
+            if parts == 6 {
+                let count = decoder.array_nonempty("set of allotments")?;
+                decoder.set(count, Decoder::fixed, |id| {
+                    allotments.insert(AllotmentId(*id));
+                })?;
+            }
+            window.insert(envelope, Remembered { principal, created, expires, hops, allotments });
         }
         let overfull = window.principals.values().any(|one| one.by_age.len() > capacity.envelopes);
         if overfull || principals > capacity.principals {
@@ -449,6 +484,7 @@ impl Remembered {
     /// passes one of them will ever be admitted: nobody who signs many paths can keep replicas from merging.
     fn merge(&mut self, other: &Self) {
         other.hops.iter().for_each(|hop| self.remember(*hop));
+        self.allotments.extend(&other.allotments);
     }
 
     fn extend(&mut self, hops: impl Iterator<Item = RememberedHop> + Clone) -> Result<(), Error> {

@@ -306,7 +306,7 @@ fn what_an_agent_remembers_stops_growing() {
 /// Stack of the threads in which everything is decoded, in a build without optimisation too.
 const STACK: usize = 64 * 1024;
 /// Stack of the threads in which everything is verified and opened. Without optimisation, curve arithmetic takes more.
-const VERIFY_STACK: usize = if cfg!(debug_assertions) { 128 * 1024 } else { STACK };
+const VERIFY_STACK: usize = 128 * 1024;
 
 /// Runs `work` in a thread with next to no stack.
 fn cramped<T: Send + 'static>(stack: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -419,7 +419,7 @@ fn formats(world: &World) -> Vec<(&'static str, Vec<u8>, Read)> {
 }
 
 /// What an honest beginning goes on with: nesting, and lengths that nothing follows.
-fn tails() -> [Vec<u8>; 6] {
+fn tails() -> [Vec<u8>; 7] {
     let huge = |major: u8| vec![major << 5 | 27, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff];
     [
         vec![0x81; 5_000],
@@ -429,6 +429,8 @@ fn tails() -> [Vec<u8>; 6] {
         huge(2),
         huge(4),
         huge(5),
+        // As many items as there are bytes.
+        [cbor::head(4, 5_000), vec![0x81; 5_000]].concat(),
     ]
 }
 

@@ -395,6 +395,71 @@ fn each_allotment_funds_once_over_all_paths() {
     assert!(matches!(received.take_funding(), Budget::None));
 }
 
+/// Two hops by one signer, of two times, that hand on the very same part to the worker.
+fn one_part_in_two_hops(world: &World, purse: bool) -> [Vec<u8>; 2] {
+    let (planner, worker) = (world.planner.id(), world.worker.id());
+    let sent = Draft::new(&world.user)
+        .to([planner, worker])
+        .next(planner)
+        .clear(Kind::User, "text/plain", &b"one of you"[..])
+        .allot(Allotment::new(planner, terms(amounts(100, 5), 3)))
+        .sign(NOW, entropy(34))
+        .expect("the planner is next")
+        .persisted();
+    let mut inbox = world.inbox(&world.planner);
+    let mut received = inbox.receive(sent.as_bytes(), NOW).expect("it is funded");
+    let funds = funded(received.take_funding()).remove(0);
+    let stored = Ledger::open(funds, &world.planner, NOW).expect("it is the planner's").to_bytes();
+    [0, 1].map(|second| {
+        // Who goes on from one state twice signs the same entry twice.
+        let mut ledger = Ledger::resume(&stored).expect("it was written");
+        let part = Split::new(worker, terms(tokens(30), 0));
+        let part = if purse { part.as_purse() } else { part };
+        let hop = received.onward(&world.planner).next(worker);
+        let hop = hop.fund(&mut ledger, part, Amounts::new()).sign(later(second), entropy(35));
+        hop.expect("it is free").persisted()
+    })
+}
+
+#[test]
+fn an_allotment_that_comes_on_two_paths_is_handed_out_once() {
+    let world = World::new();
+    for purse in [false, true] {
+        let take = |inbox: &mut Inbox, bytes: &[u8]| {
+            let mut received = inbox.receive(bytes, later(1)).expect("it is the worker's turn");
+            let taken = match received.take_funding() {
+                Budget::Funded(funded) => funded,
+                Budget::Declared(_) | Budget::None => Vec::new(),
+            };
+            let taken = taken.into_iter().chain(received.take_purses());
+            (received.admission(), taken.map(|one| one.id()).collect::<Vec<_>>())
+        };
+        let [first, second] = one_part_in_two_hops(&world, purse);
+        let mut inbox = world.inbox(&world.worker);
+        let (admission, taken) = take(&mut inbox, &first);
+        assert_eq!((admission, taken.len()), (Admission::New, 1));
+        let mut restored = Inbox::restore(world.verifier(world.worker.id()), &inbox.to_bytes())
+            .expect("it was written");
+        let mut replica = world.inbox(&world.worker);
+        replica.merge_window(inbox.window()).expect("there is room");
+        // Another ledger of the same allotment would convict the worker of what the planner did.
+        for inbox in [&mut inbox, &mut restored, &mut replica] {
+            let again = take(inbox, &second);
+            assert_eq!(again, (Admission::OtherPath { after: 2 }, Vec::new()));
+        }
+    }
+}
+
+#[test]
+fn an_allotment_that_was_handed_out_pays_for_no_other_path() {
+    let world = World::new();
+    let [first, second] = one_part_in_two_hops(&world, false);
+    let mut inbox = Inbox::new(world.verifier(world.worker.id()).require_funding());
+    assert!(inbox.receive(&first, later(1)).is_ok());
+    let refused = inbox.receive(&second, later(1)).map(|_| ());
+    assert_eq!(refused, Err(Error::MustBeFunded { reasons: Vec::new() }));
+}
+
 #[test]
 fn what_has_paid_once_pays_for_nothing_more() {
     let world = World::new();

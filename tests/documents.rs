@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "SPEC.md",
     "DESIGN.md",
     "SECURITY.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs/assurance.md",
     "docs/budgets.md",
     "docs/otel.md",
+    "docs/performance.md",
 ];
 
 fn root() -> &'static Path {

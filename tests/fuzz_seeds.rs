@@ -168,18 +168,86 @@ const TEXTS: [&str; 26] = [
     "\x05a\u{85}b",
 ];
 
-/// SplitMix64, as bytes: programs for the targets that read their input as one.
-fn program(number: u64, length: usize) -> Vec<u8> {
-    let mut state = number;
-    std::iter::repeat_with(|| {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
+/// SplitMix64: the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)).to_be_bytes()[0]
-    })
-    .take(length)
-    .collect()
+        z ^ (z >> 31)
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next().to_be_bytes()[0]
+    }
+
+    /// Below `bound`, which is above zero.
+    fn below(&mut self, bound: usize) -> usize {
+        let bound = u64::try_from(bound).expect("lengths fit 64 bits");
+        usize::try_from(self.next() % bound).expect("less than a length")
+    }
+}
+
+/// A program for the targets that read their input as one.
+fn program(number: u64, length: usize) -> Vec<u8> {
+    let mut random = Random(number);
+    std::iter::repeat_with(|| random.byte()).take(length).collect()
+}
+
+/// Changes a seed in a few places, by bits, bytes, cuts, repetitions and parts of another.
+fn mutated(seed: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for _ in 0..1 + random.below(3) {
+        let at = random.below(bytes.len() + 1);
+        let until = bytes.len().min(at + random.below(24));
+        match (random.below(6), bytes.get_mut(at)) {
+            (0, Some(byte)) => *byte ^= 1 << random.below(8),
+            (1, Some(byte)) => *byte = random.byte(),
+            (2, _) => bytes.insert(at, random.byte()),
+            (3, _) => drop(bytes.drain(at..until)),
+            (4, _) => {
+                let again = bytes[at..until].to_vec();
+                bytes.splice(at..at, again);
+            }
+            _ => {
+                let from = random.below(other.len() + 1);
+                let to = other.len().min(from + random.below(64));
+                bytes.splice(at..until, other[from..to].iter().copied());
+            }
+        }
+    }
+    bytes
+}
+
+/// What machines without libFuzzer can do: `AGENT_ENVELOPE_FUZZ` says how many inputs to make up for each target.
+#[test]
+fn what_is_made_of_seeds_keeps_the_promises() {
+    let wanted = std::env::var("AGENT_ENVELOPE_FUZZ").ok();
+    let inputs =
+        wanted.map_or(200, |wanted| wanted.parse().expect("AGENT_ENVELOPE_FUZZ is a number"));
+    let only = std::env::var("AGENT_ENVELOPE_FUZZ_TARGET").ok();
+    for (target, run) in TARGETS {
+        if only.as_ref().is_some_and(|only| only != target) {
+            continue;
+        }
+        let Some(mut seeds) = files(&format!("seeds/{target}")) else { return };
+        seeds.sort();
+        let seeds: Vec<_> = seeds.iter().map(|path| fs::read(path).expect("a seed")).collect();
+        for number in 0..inputs {
+            let mut random = Random(number);
+            let [seed, other] = [(); 2].map(|()| &seeds[random.below(seeds.len())]);
+            let input = mutated(seed, other, &mut random);
+            let kept = std::panic::catch_unwind(|| run(&input));
+            assert!(kept.is_ok(), "{target}, input {number}: {}", hex(&input));
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes the seeds to begin with; what fuzzing finds comes beside them.

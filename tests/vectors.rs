@@ -225,6 +225,41 @@ fn envelopes_are_signed_again_so_that_nothing_but_their_rule_can_refuse_them() {
     assert!(looked_at > 500, "only {looked_at} envelopes were looked at");
 }
 
+/// The inputs of bytes in which a case differs from its base, with the operation that takes them.
+fn altered<'c>(case: &'c Value, base: &'c Value) -> Option<(&'c str, Vec<u8>, Vec<u8>)> {
+    // Where a step was added, nothing was altered.
+    if steps(case).len() != steps(base).len() {
+        return None;
+    }
+    let mut pairs = steps(base).iter().zip(steps(case));
+    let (old, new) = pairs.find(|(old, new)| old["bytes"] != new["bytes"])?;
+    Some((text(&new["do"]), run::unhex(old["bytes"].as_str()?), run::unhex(new["bytes"].as_str()?)))
+}
+
+#[test]
+fn what_is_refused_differs_from_its_base_in_few_places() {
+    let (mut all, mut far, mut near) = (0, Vec::new(), 0);
+    for (family, file) in kept() {
+        let by_name: BTreeMap<_, _> =
+            cases(&file).iter().map(|case| (text(&case["name"]), case)).collect();
+        for case in cases(&file).iter().filter(|case| code(case).is_some()) {
+            let Some((operation, old, new)) = altered(case, by_name[text(&case["base"])]) else {
+                continue;
+            };
+            let places = annotate::places(operation, &old, &new);
+            all += 1;
+            near += usize::from(places <= 2);
+            // What is of another agent, or made at another time, has other keys, salts and ids all over.
+            if places > 10 {
+                far.push(format!("{family}/{}: {places}", text(&case["name"])));
+            }
+        }
+    }
+    assert!(far.is_empty(), "{far:?}");
+    assert!(all > 400, "{all} inputs were altered");
+    assert!(near * 100 >= all * 85, "{near} of {all} differ in two places at most");
+}
+
 #[test]
 fn there_are_enough_cases_and_every_code_is_reached_twice() {
     let files = kept();

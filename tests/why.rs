@@ -259,6 +259,30 @@ fn row_06_an_answer_names_the_path_that_its_author_saw() {
 }
 
 #[test]
+fn row_06_the_path_of_another_envelope_is_not_what_an_answer_saw() {
+    let cast = Cast::new();
+    let [ten, thousand] = two_versions(&cast);
+    let mut inbox = cast.world.inbox(&cast.b);
+    let received = inbox.receive(&ten, NOW).expect("an honest envelope");
+    let chain = cast.world.authority(&cast.b);
+    let answer = Draft::reply_to(&received, &cast.b.identity)
+        .authority(&chain)
+        .sign(NOW, entropy())
+        .expect("a complete draft");
+    let mut inbox = cast.world.inbox(&cast.u);
+    let received = inbox.receive(answer.as_bytes(), NOW).expect("an honest envelope");
+    let sent = Sent::from_bytes(ten.clone()).expect("its own");
+    let reply = sent.accept_reply(received).expect("the answer");
+    assert_eq!(reply.check_path(&cast.read(&ten)), Ok(()));
+    // Each of them is a path of hop 0 only.
+    let answers = sent.origin();
+    assert_eq!(reply.check_path(&cast.read(&thousand)), Err(Error::ReplyToAnother { answers }));
+    let other = cast.sealed();
+    let refused = Err(Error::ReplyToAnother { answers });
+    assert_eq!(reply.check_path(&cast.read(other.as_bytes())), refused);
+}
+
+#[test]
 fn row_07_a_body_is_dropped_only_with_its_authors_consent() {
     let cast = Cast::new();
     let mut forged = Forgery::of(cast.through_r().as_bytes());

@@ -14,6 +14,8 @@ const MESSAGE: usize = 224;
 /// Three links, four hops, one key package.
 const SIGNATURES: usize = 8;
 const NONCE: [u8; 12] = [3; 12];
+/// What a body is bound to: the Enc_structure of SPEC §8.3 has as many bytes.
+const BOUND_TO: [u8; 147] = [4; 147];
 
 /// A signature with everything it takes to verify it.
 pub(crate) struct Signed {
@@ -104,7 +106,7 @@ impl Floor {
         cipher(&key)
             .decrypt_inout_detached(
                 (&NONCE).into(),
-                &[],
+                &BOUND_TO,
                 content.as_mut_slice().into(),
                 (&self.body.tag).into(),
             )
@@ -153,7 +155,7 @@ fn seal(readers: &[PublicKey; 3], content: &[u8]) -> Body {
     });
     let mut ciphertext = content.to_vec();
     let tag = cipher(&key)
-        .encrypt_inout_detached((&NONCE).into(), &[], ciphertext.as_mut_slice().into())
+        .encrypt_inout_detached((&NONCE).into(), &BOUND_TO, ciphertext.as_mut_slice().into())
         .expect("short");
     Body { wraps, ciphertext, tag: tag.into() }
 }

@@ -403,18 +403,20 @@ fn examine(
     by_id: &BTreeMap<[u8; 32], &SignedEntry<'_>>,
     evidence: &mut Vec<Evidence>,
 ) {
-    let mut convict = |found: Option<Evidence>| {
-        if let Some(found) = found
-            && !evidence.contains(&found)
-        {
-            evidence.push(found);
-        }
-    };
     let mut by_seq: BTreeMap<u64, &SignedEntry<'_>> = BTreeMap::new();
     let mut credits: BTreeMap<u64, &SignedEntry<'_>> = BTreeMap::new();
     let mut credited: BTreeMap<_, &SignedEntry<'_>> = BTreeMap::new();
     let (mut before, mut given_back) = (None, None);
     for one in ledger.iter().copied() {
+        // All that is found here ends in this entry, and so is none of what was found before.
+        let first = evidence.len();
+        let mut convict = |found: Option<Evidence>| {
+            if let Some(found) = found
+                && !evidence[first..].contains(&found)
+            {
+                evidence.push(found);
+            }
+        };
         if let Some(grant) = grant {
             convict(alone(grant, given_back, one));
         }

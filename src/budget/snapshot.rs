@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::entry::{Event, SignedEntry, totals};
+use super::history::History;
 use super::ledger::{Child, Ledger};
 use super::lineage::Lineage;
 use super::{Amounts, Terms};
@@ -78,14 +79,22 @@ impl Ledger {
             children: BTreeMap::new(),
             closed: false,
         };
+        let mut history = History { entries: Vec::new() };
         for seq in 0..count {
             let entry = SignedEntry::decode(&mut decoder)?;
             let seq = u64::try_from(seq).unwrap_or(u64::MAX);
             ledger
                 .replay(&entry, seq)
                 .ok_or(bad("an entry is not of this ledger, or out of order"))?;
+            history.entries.push(entry);
         }
         decoder.finish()?;
+        // What was written here follows; sums that do not could not be gone on with.
+        if count > 0 {
+            history
+                .check_rules(&ledger.terms, &ledger.holder)
+                .map_err(|_| bad("an entry breaks the rules of the ledger"))?;
+        }
         let own =
             ledger.holds.values().try_fold(ledger.own.clone(), |own, hold| own.checked_add(hold));
         let spoken_for = own.and_then(|own| {

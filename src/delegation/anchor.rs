@@ -130,6 +130,11 @@ pub struct TrustAnchors {
 impl TrustAnchors {
     /// Collects anchors.
     ///
+    /// Anchors may share an issuer's name, as the old and the new key of one login service do. Principals go by issuer's
+    /// name and subject, not by key: to [`authorize_jointly`](crate::Present::authorize_jointly) and to a
+    /// [`Quota`](crate::budget::Quota), anchors with one name are one issuer. Give different names to those that must not
+    /// stand in for each other. (Room in the replay window goes by the anchor's key.)
+    ///
     /// # Errors
     ///
     /// [`Error::NoAnchors`] if there is none; [`Error::Configuration`] for two with the same key.

@@ -23,6 +23,9 @@ pub(crate) struct Chain<'a> {
     bytes: &'a [u8],
 }
 
+/// Links for which room is made before any is read: as many as a chain has by the default limits.
+const USUAL: usize = 16;
+
 /// What a chain is judged by.
 pub(crate) struct Judge<'v> {
     pub(crate) anchors: &'v TrustAnchors,
@@ -52,7 +55,8 @@ impl<'a> Chain<'a> {
         let start = decoder.offset();
         let count = decoder.array_nonempty("delegation chain")?;
         within(limits.links, count, "links of a delegation chain")?;
-        let mut links: Vec<Link<'a>> = Vec::with_capacity(count);
+        // Where nothing limits it, the count is but a claim.
+        let mut links: Vec<Link<'a>> = Vec::with_capacity(count.min(USUAL));
         for _ in 0..count {
             let link = Link::decode(decoder, links.last())?;
             links.push(link);

@@ -225,8 +225,7 @@ fn unpaid<'s>(story: &'s Story, second: &'s [u8]) -> Vec<Row<'s>> {
     let first = story.first();
     vec![
         row!("a lifetime beyond the limit", 323, 0, {
-            let mut limits = Limits::default();
-            limits.lifetime = Duration::from_secs(1);
+            let limits = Limits { lifetime: Duration::from_secs(1), ..Limits::default() };
             let verifier = story.verifier_with(&story.worker, Revocations::none(), limits);
             move || story.read(second, &verifier, NOW)
         }),
@@ -424,8 +423,7 @@ fn paid<'s>(story: &'s Story, second: &'s [u8]) -> Vec<Row<'s>> {
         }),
         row!("no room in the replay window", 342, 1 + OTHERS, {
             move || {
-                let mut capacity = ReplayCapacity::default();
-                capacity.principals = 0;
+                let capacity = ReplayCapacity { principals: 0, ..ReplayCapacity::default() };
                 let envelope = Envelope::decode(second, &Limits::default())?;
                 let verified = envelope.verify_as_reader(&story.verifier(&story.worker), NOW)?;
                 verified.admit(&mut ReplayWindow::new(capacity)).map(|_| ())
@@ -605,8 +603,7 @@ fn opening_costs_one_agreement_for_an_audience() {
 fn nothing_is_done_before_the_size_is_checked() {
     let story = Story::new();
     let second = story.second();
-    let mut limits = Limits::default();
-    limits.bytes = second.len() - 1;
+    let mut limits = Limits { bytes: second.len() - 1, ..Limits::default() };
     let nothing = cost::Cost::default();
     let verifier = story.verifier_with(&story.worker, Revocations::none(), limits.clone());
     let (result, cost) = cost::of(|| story.read(&second, &verifier, NOW));

@@ -136,7 +136,8 @@ impl<'d> Draft<'d> {
         self
     }
 
-    /// Sets when the envelope expires, in whole seconds from signing.
+    /// Sets when the envelope expires, in whole seconds from signing: a minute unless set. What waits in a queue needs more;
+    /// receivers take up to [`Limits::lifetime`], a day by default.
     pub const fn expires_in(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self

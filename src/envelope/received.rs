@@ -123,8 +123,8 @@ impl<'a> Admitted<'a> {
     }
 
     /// Takes the allotments that are made out to this agent and pay for this envelope, each of which opens one
-    /// [`Ledger`](crate::budget::Ledger). They are handed out once: later calls, and calls on an envelope that was admitted
-    /// before, give what the header declares, or nothing.
+    /// [`Ledger`](crate::budget::Ledger). They are handed out once, over all paths on which the envelope comes: later calls, and
+    /// calls on an envelope that was admitted before, give what the header declares, or nothing.
     pub fn take_funding(&mut self) -> Budget {
         let funded = self.take_allotments(false);
         if !funded.is_empty() {
@@ -142,7 +142,7 @@ impl<'a> Admitted<'a> {
     }
 
     fn take_allotments(&mut self, purses: bool) -> Vec<Funded> {
-        let (agent, after) = (self.verified.agent, self.admission.after());
+        let agent = self.verified.agent;
         let envelope = &self.verified.envelope;
         let mut taken = Vec::new();
         self.verified.fundings.retain(|funding| {
@@ -150,7 +150,8 @@ impl<'a> Admitted<'a> {
                 return true;
             };
             let mine = lineage.holder() == agent && lineage.request().is_none() == purses;
-            if mine && funding.judged.is_ok() && funding.element >= after {
+            // Admission has left only those that were not handed out before.
+            if mine && funding.judged.is_ok() {
                 taken.push(Funded::assertion(lineage));
                 return false;
             }

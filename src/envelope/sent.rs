@@ -104,7 +104,7 @@ impl Sent {
         if reply.verified().conversation() != self.conversation() {
             return Err(Error::ReplyElsewhere);
         }
-        Ok(Reply { received: reply, tip: answer.tip() })
+        Ok(Reply { received: reply, origin: answer.origin(), tip: answer.tip() })
     }
 
     pub(crate) fn entry(&self) -> Entry<'_> {
@@ -132,6 +132,7 @@ impl fmt::Debug for Sent {
 #[derive(Debug)]
 pub struct Reply<'r> {
     received: Admitted<'r>,
+    origin: HopId,
     tip: Option<HopId>,
 }
 
@@ -150,8 +151,12 @@ impl<'r> Reply<'r> {
     ///
     /// # Errors
     ///
-    /// [`Error::ReplyPath`] if the replier saw another: a longer or shorter one, or other hops.
+    /// [`Error::ReplyPath`] if the replier saw another: a longer or shorter one, or other hops; [`Error::ReplyToAnother`] if
+    /// `request` is not what it answers.
     pub fn check_path<R: Role>(&self, request: &Verified<'_, R>) -> Result<(), Error> {
+        if self.origin != request.origin() {
+            return Err(Error::ReplyToAnother { answers: self.origin });
+        }
         let known = (request.hops().len() > 1).then(|| request.tip());
         if known == self.tip { Ok(()) } else { Err(Error::ReplyPath) }
     }

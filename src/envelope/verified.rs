@@ -214,9 +214,16 @@ impl<'a> Verified<'a, Reader> {
     ///
     /// [`Error::Replayed`], [`Error::BelowReplayFloor`], [`Error::ReplayWindowFull`]; and [`Error::Expired`] if the clock
     /// has stepped back past the envelope's end. The window is then as it was, but for envelopes that have expired.
-    pub fn admit(self, window: &mut ReplayWindow) -> Result<Admitted<'a>, Error> {
+    pub fn admit(mut self, window: &mut ReplayWindow) -> Result<Admitted<'a>, Error> {
         let path = self.envelope.replay_path(&self.path);
         let admission = window.admit(&path, &self.principals, &self.clock)?;
+        let (agent, after, envelope) = (self.agent, admission.after(), &self.envelope);
+        self.fundings.retain(|funding| match &envelope.elements[funding.element].body {
+            Body::Allotment(lineage) if lineage.holder() == agent && funding.judged.is_ok() => {
+                funding.element >= after && window.hand_out(&envelope.digest, lineage.id())
+            }
+            _ => true,
+        });
         Ok(Admitted::new(self, admission))
     }
 }

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 use super::decoded::{Body, Envelope, RawElement};
 use super::hop::before_hop_0;
 use super::verified::{Attestation, Funding, Role, Verified, principal, principal_of};
-use crate::budget::DepthRule;
+use crate::budget::{DepthRule, Lineage};
 use crate::context::{AnyKind, control_commit};
 use crate::delegation::{Audience, Authority, AuthorityCache, Judge};
 use crate::digest::{Digest, HopId};
@@ -23,6 +23,7 @@ use crate::verifier::{FundingPolicy, Sealing, UntrustedOrigin, Verifier};
 use crate::{Error, Timestamp};
 
 /// State that verification may use: a replay window to refuse early, and caches to save signatures and parts of them.
+/// Begin with `Aids::default()`, which has none, and set what there is; an [`Inbox`](crate::Inbox) does so itself.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Aids<'s> {
@@ -125,6 +126,33 @@ impl<'a> Envelope<'a> {
     /// gain is gained with some dozens of envelopes.
     ///
     /// `aids` are those of before the call for every envelope: none of them is a replay of another here, and admission tells.
+    ///
+    /// ```
+    /// use agent_envelope::*;
+    ///
+    /// # let now = Timestamp::from_unix_seconds(1_800_000_000);
+    /// # let [app, worker] = [Identity::generate(Entropy::from_os()?), Identity::generate(Entropy::from_os()?)];
+    /// # let work = Scope::new([Permission::new(["work"], &Resource::everything())?])?;
+    /// # let anchors = TrustAnchors::new([TrustAnchor::new(app.id(), "app.example", Subjects::Any, work)?])?;
+    /// # let verifier = Verifier::new(worker.id(), None, anchors, Revocations::none(), Limits::default())?;
+    /// // What an archive holds. The second was altered there.
+    /// let mut stored = Vec::new();
+    /// for text in ["one", "two", "three"] {
+    ///     let draft = Draft::new(&app).to(worker.id()).clear(Kind::User, "text/plain", text.as_bytes());
+    ///     stored.push(draft.sign(now, Entropy::from_os()?)?.as_bytes().to_vec());
+    /// }
+    /// *stored[1].last_mut().expect("it ends in a signature") ^= 1;
+    ///
+    /// let decode = |bytes| Envelope::decode(bytes, verifier.limits());
+    /// let envelopes = stored.iter().map(|bytes| decode(bytes)).collect::<Result<Vec<_>, Error>>()?;
+    /// let mut keys = KeyCache::new(1024); // kept from call to call
+    /// let mut aids = Aids::default();
+    /// aids.keys = Some(&mut keys);
+    /// let outcomes = Envelope::verify_many::<Observer>(envelopes, &verifier, now, aids);
+    /// assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
+    /// assert!(matches!(outcomes[1], Err(Error::HopSignature { hop: 0, .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn verify_many<R: Role>(
         envelopes: impl IntoIterator<Item = Self>,
         verifier: &Verifier,
@@ -209,7 +237,7 @@ impl<'a> Envelope<'a> {
         self.check_allotments()?;
         let fundings = self.fundings(&judge);
         if R::READS && verifier.funding == FundingPolicy::Required {
-            self.check_funding(&verifier.agent, &fundings, after)?;
+            self.check_funding(&verifier.agent, &fundings, after, window)?;
         }
         let origin = self.hop_check(0)?;
         let verified = Verified {
@@ -384,11 +412,15 @@ impl<'a> Envelope<'a> {
         agent: &AgentId,
         fundings: &[Funding],
         after: usize,
+        window: Option<&ReplayWindow>,
     ) -> Result<(), Error> {
+        let paid = |lineage: &Lineage<'_>| {
+            window.is_some_and(|window| window.handed_out(&self.digest, &lineage.id()))
+        };
         let mut reasons = Vec::new();
         for funding in fundings.iter().filter(|funding| funding.element >= after) {
             let Body::Allotment(lineage) = &self.elements[funding.element].body else { continue };
-            if lineage.holder() == *agent && lineage.request().is_some() {
+            if lineage.holder() == *agent && lineage.request().is_some() && !paid(lineage) {
                 match funding.judged {
                     Ok(()) => return Ok(()),
                     Err(reason) => reasons.push(reason),

@@ -120,6 +120,9 @@ impl Identity {
 
     /// Signs a key package for the newest sealing key, valid from `now` for `lifetime`. Others seal to it.
     ///
+    /// Whoever verifies it takes none that lives longer than [`Limits::key_package_lifetime`](crate::Limits), a day by
+    /// default.
+    ///
     /// # Errors
     ///
     /// [`Error::WindowReversed`] for a lifetime under one second.

@@ -196,8 +196,12 @@ fn recipients(
     original: &Forgery,
 ) -> Result<()> {
     let element = &mut forgery.elements[at];
-    let made = original.elements.iter().any(|one| one.body == element.body);
-    if !made || element.record.get(1) != Some(&uint(65)) {
+    let audience = uint(65);
+    let made = original
+        .elements
+        .iter()
+        .any(|one| one.record.get(1) == Some(&audience) && one.body == element.body);
+    if !made {
         return Ok(());
     }
     let mut audience = Item::read(element.body.as_deref().unwrap_or_default());

@@ -6,6 +6,7 @@ The random choices are the same in each run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKey
 
 from agent_envelope import cbor, ed25519, identity, sealing
+from agent_envelope.envelope import decode
 from agent_envelope.errors import Refused
 from agent_envelope.verify import verify
 from vectors import Family, verifier_in
@@ -103,6 +105,26 @@ def a_batch_accepts_what_each_accepts(random: Random, _: Path) -> None:
         key, message, signature = batch[i]
         broken = [*batch[:i], (key, message + b"!", signature), *batch[i + 1 :]]
         assert not ed25519.verify_batch(broken)
+
+
+@check
+def a_batch_and_one_alone_agree_on_the_vectors_of_signatures(_: Random, directory: Path) -> None:
+    """Hops of torsion, of other forms of R and s: single and batch equation accept the same."""
+    family = Family.load(directory / "signatures.json")
+    hops: set[tuple[bytes, bytes, bytes]] = set()
+    for case in family.cases:
+        for step in case["steps"]:
+            with suppress(Refused):
+                for hop in decode(bytes.fromhex(step["bytes"])).hops:
+                    statement = hop.statement
+                    hops.add((hop.content.signer, statement.to_be_signed, statement.signature))
+    valid = sorted(each for each in hops if ed25519.verify(*each))
+    wrong = sorted(hops - set(valid))
+    assert len(valid) > 10 and len(wrong) > 10
+    assert ed25519.verify_batch(valid)
+    for each in wrong:
+        assert not ed25519.verify_batch([each])
+        assert not ed25519.verify_batch([*valid[:2], each])
 
 
 @check

@@ -344,7 +344,7 @@ def _(case: Case, step: Json) -> Json:
     if "as" in step:
         case.objects[step["as"]] = received
     verified, after = received.verified, received.after
-    funding: str | list[Json] = [allotment_out(e) for e in verified.funding(after)]
+    funding: str | list[Json] = [allotment_out(e) for e in received.funding()]
     if not funding:
         funding = "none" if verified.envelope.header.terms is None else "declared"
     return {
@@ -353,7 +353,7 @@ def _(case: Case, step: Json) -> Json:
         "standing": received.standing,
         "verified": verified_out(verified),
         "funding": funding,
-        "purses": [allotment_out(e) for e in verified.purses(after)],
+        "purses": [allotment_out(e) for e in received.purses()],
         "unfunded": verified.unfunded(after),
     }
 
@@ -456,7 +456,7 @@ def _(case: Case, step: Json) -> Json:
         envelope.sender != agent
         or set(envelope.header.to) != set(to)
         or envelope.header.in_reply_to != (None if request is None else (request.origin, tip))
-        or negotiation.message_of(state.Received(built, state.NEW, 0, "")) != said
+        or negotiation.message_of(state.Received(built, state.NEW, 0, "", [])) != said
     ):
         raise ValueError("the envelope does not say what was to be said")
     talk.take(envelope, said, step["now"])
@@ -767,7 +767,7 @@ def signer(case: Case, step: Json, agent: bytes) -> keeping.Signer:
 @operation("open-ledger")
 def _(case: Case, step: Json) -> Json:
     received: state.Received = case.objects[step["received"]]
-    element = received.verified.funding(received.after)[0]
+    element = received.funding()[0]
     ledger = keeping.Ledger(lineage_of(element), received.verified.now)
     signer(case, step, ledger.holder)
     case.objects[step["as"]] = ledger

@@ -365,7 +365,7 @@ pub(crate) fn family(file: &Value) -> String {
             let old = base.and_then(|base| carried(base.get(index)?));
             let old = old.map(|(_, bytes)| lines(operation, &bytes)).unwrap_or_default();
             let new = lines(operation, &bytes);
-            changed(&old, &new).into_iter().for_each(|line| print(&mut shown, line));
+            changed(&old, &new).into_iter().for_each(|index| print(&mut shown, &new[index]));
             shown_in.insert(bytes, name);
         }
         if shown.is_empty() {
@@ -390,8 +390,25 @@ fn steps_of(case: &Value) -> &[Value] {
     case["steps"].as_array().expect("steps")
 }
 
-/// The lines of `new` that are not, in this order, among those of `old`.
-fn changed<'l>(old: &[Line], new: &'l [Line]) -> Vec<&'l Line> {
+/// In how many places one input has items that another has not, in this order, but for what is computed of others:
+/// heads, commitments, signatures, and the counts and lengths of what is around.
+pub(crate) fn places(operation: &str, old: &[u8], new: &[u8]) -> usize {
+    let (old, new) = (lines(operation, old), lines(operation, new));
+    let runs = |old: &[Line], new: &[Line]| {
+        let changed = changed(old, new);
+        let runs = changed.chunk_by(|one, other| one + 1 == *other);
+        runs.filter(|run| run.iter().any(|index| !is_computed(&new[*index].about))).count()
+    };
+    runs(&old, &new).max(runs(&new, &old))
+}
+
+fn is_computed(about: &str) -> bool {
+    ["head: ", "commitment: ", "signature: ", "count: "].iter().any(|name| about.starts_with(name))
+        || ["array of ", "map of ", " bytes of CBOR"].iter().any(|name| about.contains(name))
+}
+
+/// The indices of the lines of `new` that are not, in this order, among those of `old`.
+fn changed(old: &[Line], new: &[Line]) -> Vec<usize> {
     let same = |(one, other): (&Line, &Line)| one.bytes == other.bytes && one.about == other.about;
     let before = old.iter().zip(new).take_while(|pair| same(*pair)).count();
     let (old, new) = (&old[before..], &new[before..]);
@@ -415,7 +432,7 @@ fn changed<'l>(old: &[Line], new: &'l [Line]) -> Vec<&'l Line> {
         } else if row < old.len() && rows[row + 1][column] >= rows[row][column + 1] {
             row += 1;
         } else {
-            found.push(&new[column]);
+            found.push(before + column);
             column += 1;
         }
     }

@@ -17,7 +17,7 @@ use std::{env, fs};
 use agent_envelope::{Aids, AuthorityCache, Envelope, Limits, Reader};
 
 use support::floor::{self, Floor};
-use support::{KIB_4, NOW, World, content, decode};
+use support::{KIB_4, NOW, Seen, World, content, decode};
 
 const USAGE: &str = "\
 usage: instructions run             does every job, to be run under callgrind
@@ -96,8 +96,8 @@ fn run() {
         verify_all,
     );
     job("verify + open, first sight", || world.read(&standard), read);
-    let mut cache = AuthorityCache::new(1);
-    job("verify + open, chain in the cache", || world.read_again(&standard, &mut cache), read);
+    let mut seen = Seen::nothing();
+    job("verify + open, chain and keys seen before", || world.read_again(&standard, &mut seen), read);
     let admitted = world.admit(&standard, Aids::default());
     job("open 4 KiB", || world.open(&admitted), || floor.open_and_hash());
     job("sign, 4 KiB sealed for 3", || world.sealed(&body, 3, 0), || floor.create(&body));

@@ -485,6 +485,22 @@ fn an_audit_gives_accounts_to_what_leads_back_to_the_root_alone() {
 }
 
 #[test]
+fn a_state_whose_sums_do_not_follow_is_refused() {
+    let mut ledger = ledger(tokens_and_agents(100, 9));
+    let _ = child(&mut ledger, 2, 60);
+    let entry = ledger.last_entry().expect("a split").to_vec();
+    let mut decoder = crate::cbor::Decoder::new(&entry);
+    let claims = super::super::entry::SignedEntry::decode(&mut decoder).expect("an entry").claims;
+    // A split of 60 that counts as one of 10: what comes back would be more than went out.
+    let claims = super::super::entry::EntryClaims { out: tokens(10), ..claims };
+    let (entry, id) = claims.sign(agents()[1].signing_key());
+    (ledger.entries, ledger.last) = (vec![entry], Some(id));
+    let refused = Ledger::resume(&ledger.to_bytes());
+    let reason = "an entry breaks the rules of the ledger";
+    assert!(matches!(refused, Err(Error::BadState { reason: found, .. }) if found == reason));
+}
+
+#[test]
 fn damaged_states_are_refused() {
     let mut ledger = ledger(tokens_and_agents(u64::MAX, 9));
     let _one = ledger.reserve(&tokens(1 << 63)).expect("it is free");

@@ -11,12 +11,14 @@ mod valgrind;
 /// rustfmt would follow the modules and look for their tests beside this file.
 macro_rules! library {
     () => {
-        #[allow(dead_code)]
-        #[path = "../../../src/seal/primitives.rs"]
-        mod primitives;
-        #[allow(dead_code)]
-        #[path = "../../../src/signature.rs"]
-        mod signature;
+        #[allow(dead_code, unused_imports)]
+        #[path = "../../../src"]
+        mod library {
+            pub(crate) mod fifo;
+            #[path = "seal/primitives.rs"]
+            pub(crate) mod primitives;
+            pub(crate) mod signature;
+        }
     };
 }
 library!();
@@ -28,6 +30,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use agent_envelope::*;
+use library::{fifo, primitives, signature};
 use subtle::ConstantTimeEq;
 use valgrind::{depends_on_a_secret, errors, public, secret};
 

@@ -103,10 +103,13 @@ def worth(
 ) -> str:
     """Whether an allotment whose signatures hold counts, and if not, why."""
     terms = lineage.root.content.terms
-    if anchor is not None:
+    if chain_worth is not None:
+        authority = chain_worth[1]
+        if authority is None:
+            return "unknown-payer"
+        ceiling = authority.budget
+    elif anchor is not None:
         ceiling = anchor.budget
-    elif chain_worth is not None and chain_worth[1] is not None:
-        ceiling = chain_worth[1].budget
     else:
         return "unknown-payer"
     if (

@@ -21,9 +21,10 @@ from .errors import Refused
 from .hashes import H
 from .limits import Limits
 from .sealing import Audience, SealedBody, content_aad, open_audience, open_body, read_sealed_body
-from .verify import READER, Verified, Verifier, check_content, verify
+from .verify import READER, Verified, Verifier, check_content, lineage_of, verify
 
 MAX_HOPS_OF_ONE = 64
+MAX_ALLOTMENTS_OF_ONE = 64
 
 # ---- the replay window (§10.1) -------------------------------------------------------------------
 
@@ -65,6 +66,8 @@ class Remembered:
     expires: int
     hops: dict[bytes, int]
     ends: set[bytes]
+    allotments: set[bytes] = field(default_factory=set)
+    """Those handed out of it."""
 
 
 @dataclass
@@ -101,6 +104,22 @@ class ReplayWindow:
             return 0
         counts = [hop.content.count for hop in envelope.hops if hop.id in known.hops]
         return max([envelope.hops[0].content.count, *counts])
+
+    def handed_out(self, envelope: Envelope) -> set[bytes]:
+        """The allotments that count as admitted before, by their ids."""
+        known = self.envelopes.get(envelope.g)
+        return set() if known is None else known.allotments
+
+    def hand_out(self, verified: Verified, after: int) -> list[Element]:
+        """The allotments of an admitted envelope that were not handed out before."""
+        known = self.envelopes[verified.envelope.g].allotments
+        new = []
+        for element in verified.for_me(after):
+            allotment = lineage_of(element).id
+            if allotment not in known and len(known) < MAX_ALLOTMENTS_OF_ONE:
+                known.add(allotment)
+                new.append(element)
+        return new
 
     def admission(self, envelope: Envelope) -> str:
         known = self.envelopes.get(envelope.g)
@@ -174,6 +193,7 @@ class ReplayWindow:
                         if len(known.hops) < MAX_HOPS_OF_ONE:
                             known.hops[hop] = count
                     known.ends |= envelope.ends
+                    known.allotments |= envelope.allotments
                     continue
                 floor = there.floors.get(envelope.principal)
                 if (
@@ -239,9 +259,9 @@ class Conversations:
         answered = envelope.header.in_reply_to is None or self._holds(
             envelope.header.in_reply_to[0]
         )
-        if (base is None or any(h.stand == base for h in line)) and answered:
-            return CONTINUES
-        if (line and base is not None) or not answered:
+        if base is None or any(h.stand == base for h in line):
+            return CONTINUES if answered else GAP
+        if line:
             return GAP
         if any(
             h.stand == base
@@ -311,7 +331,16 @@ class Received:
     admission: str
     after: int
     standing: str
+    allotments: list[Element]
+    """Those for this reader that count and were not handed out before."""
     attached: dict[int, Element] = field(default_factory=dict)
+
+    def funding(self) -> list[Element]:
+        """The allotments that pay for this request."""
+        return [element for element in self.allotments if not lineage_of(element).is_purse]
+
+    def purses(self) -> list[Element]:
+        return [element for element in self.allotments if lineage_of(element).is_purse]
 
     def element(self, index: int) -> Element:
         if not 0 <= index < len(self.verified.envelope.elements):
@@ -411,7 +440,8 @@ class Inbox:
         verified = verify(data, self.verifier, READER, now, self.window)
         admission, after = self.window.admit(verified)
         standing = self.conversations.record(verified.envelope, principal_of(verified))
-        return Received(verified, admission, after, standing)
+        allotments = self.window.hand_out(verified, after)
+        return Received(verified, admission, after, standing, allotments)
 
     def record_sent(self, envelope: Envelope) -> str:
         if envelope.sender != self.verifier.agent:

@@ -58,6 +58,8 @@ class Window(Protocol):
 
     def admitted_before(self, envelope: Envelope) -> int: ...
 
+    def handed_out(self, envelope: Envelope) -> set[bytes]: ...
+
 
 @dataclass(frozen=True)
 class Verified:
@@ -75,14 +77,8 @@ class Verified:
         """Chains in their order before an anchor's own."""
         return [a for a in self.authorities if a.holder == agent]
 
-    def funding(self, after: int = 0) -> list[Element]:
-        """The allotments that count for this reader and this request."""
-        return [e for e in self._for_me(after) if not e.form.is_purse]  # type: ignore[union-attr]
-
-    def purses(self, after: int = 0) -> list[Element]:
-        return [e for e in self._for_me(after) if e.form.is_purse]  # type: ignore[union-attr]
-
-    def _for_me(self, after: int) -> list[Element]:
+    def for_me(self, after: int) -> list[Element]:
+        """The allotments that count for this reader, purses among them."""
         return [
             element
             for element, value in self.allotments
@@ -229,11 +225,13 @@ def verify_decoded(
     )
     if role == READER and verifier.require_funding:
         before = 0 if window is None else window.admitted_before(envelope)
+        spent = set() if window is None else window.handed_out(envelope)
         if not any(
             value == COUNTS
             and element.index >= before
             and lineage_of(element).grant.to == verifier.agent
             and not lineage_of(element).is_purse
+            and lineage_of(element).id not in spent
             for element, value in allotments
         ):
             raise Refused(1016, "envelope")

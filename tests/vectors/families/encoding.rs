@@ -658,6 +658,134 @@ pub(super) fn family(cast: &Cast) -> Value {
             header.set(9, terms);
         }),
     );
+    // Parts that nothing above touches.
+    let recipient = |edit: &dyn Fn(&mut Item)| {
+        control(3, &|body| edit(&mut body.items()[1].items()[3].items()[0]))
+    };
+    for (name, code, comment, bytes) in [
+        (
+            "expires-2-64",
+            116,
+            "expires is 2^64 - 1",
+            header(&|header| header.set(6, uint(u64::MAX))),
+        ),
+        ("via-empty", 120, "via is there and empty", header(&|header| header.set(11, array([])))),
+        (
+            "via-of-30-bytes",
+            115,
+            "a station of via has 30 bytes",
+            header(&|header| header.set(11, array([bytes([1; 30])]))),
+        ),
+        (
+            "base-without-head",
+            119,
+            "base is a count alone",
+            header(&|header| header.set(7, array([uint(1)]))),
+        ),
+        (
+            "reply-to-three",
+            119,
+            "in-reply-to has three items",
+            header(&|header| header.set(8, array([7, 8, 9].map(|byte| bytes([byte; 32]))))),
+        ),
+        (
+            "reply-to-nothing",
+            119,
+            "in-reply-to is empty",
+            header(&|header| header.set(8, array([]))),
+        ),
+        (
+            "label-is-a-number",
+            110,
+            "the value of a label is a number",
+            header(&|header| {
+                header
+                    .set(10, Item::Map(vec![pair("skill", uint(1)), pair("tenant", text("acme"))]));
+            }),
+        ),
+        (
+            "terms-with-more",
+            111,
+            "declared terms have a key 5",
+            header(&|header| {
+                let mut terms = header.get(9).expect("terms").clone();
+                terms.set(5, uint(0));
+                header.set(9, terms);
+            }),
+        ),
+        (
+            "terms-without-deadline",
+            112,
+            "declared terms have no deadline",
+            header(&|header| {
+                let mut terms = header.get(9).expect("terms").clone();
+                terms.remove(2);
+                header.set(9, terms);
+            }),
+        ),
+        (
+            "elidable-is-0",
+            121,
+            "key 5 of a record is 0",
+            record(5, &|record| record.set(5, uint(0))),
+        ),
+        (
+            "kind-negative",
+            110,
+            "the kind of a record is -1",
+            record(2, &|record| record.set(1, int(-1))),
+        ),
+        (
+            "reference-of-31-bytes",
+            115,
+            "a reference has 31 bytes",
+            record(5, &|record| record.set(4, array([bytes([1; 31])]))),
+        ),
+        (
+            "sealed-without-digest",
+            119,
+            "key 3 of a record is an index alone",
+            record(4, &|record| record.set(3, array([uint(3)]))),
+        ),
+        (
+            "salt-of-17-bytes",
+            115,
+            "the salt of a clear body has 17 bytes",
+            clear_body(array([bytes([7; 17]), text("text/plain"), bytes(b"read this")])),
+        ),
+        (
+            "iv-of-11-bytes",
+            115,
+            "the iv of an audience has 11 bytes",
+            control(3, &|body| body.items()[1].items()[1].set(5, bytes([1; 11]))),
+        ),
+        (
+            "secret-of-47-bytes",
+            115,
+            "the encrypted secret of an audience has 47 bytes",
+            control(3, &|body| body.items()[1].items()[2] = bytes([1; 47])),
+        ),
+        (
+            "encapsulated-key-of-31-bytes",
+            115,
+            "the encapsulated key of a recipient has 31 bytes",
+            recipient(&|recipient| recipient.items()[1].set(-4, bytes([1; 31]))),
+        ),
+        (
+            "wrapped-key-of-49-bytes",
+            115,
+            "the wrapped key of a recipient has 49 bytes",
+            recipient(&|recipient| recipient.items()[2] = bytes([1; 49])),
+        ),
+        (
+            "absent-is-negative",
+            110,
+            "hop 0 lists -1 as absent",
+            hop(&|hop| hop.set(6, array([int(-1)]))),
+        ),
+    ] {
+        case(name, code, comment, bytes);
+    }
     let small = |key: [u8; 32]| {
         header(&move |header| {
             let mut to: Vec<Vec<u8>> = vec![key.to_vec(), cast.worker.id().as_bytes().to_vec()];

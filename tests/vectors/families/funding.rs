@@ -142,17 +142,17 @@ impl<'c> Story<'c> {
 
     fn forged(&self) -> Forgery {
         let cast = self.cast;
-        let mut draft = Draft::new(&cast.user.identity)
+        let draft = Draft::new(&cast.user.identity)
             .to([cast.planner.id(), cast.worker.id()])
             .next(cast.planner.id())
             .expires_in(HOUR)
             .authority(&self.chain)
             .clear(Kind::User, "text/plain", &b"plan and do"[..]);
-        if let Some(declared) = &self.declared {
-            draft = draft.declare(terms(declared).expect("terms"));
-        }
         let sent = draft.sign(NOW, entropy("funding/story")).expect("a complete draft");
         let mut forged = Forgery::of(sent.as_bytes());
+        if let Some(declared) = &self.declared {
+            forged.header.set(9, terms_item(declared));
+        }
         let mut root = root_claims(
             &cast.user,
             &cast.planner,
@@ -384,23 +384,6 @@ pub(super) fn allotments(cast: &Cast) -> Value {
         "the split is signed by the user",
         Story { signers: [&cast.user, &cast.user], ..Story::new(cast) }.encode(),
     );
-    case("root-signed-as-an-entry", 1012, "the root is signed as an entry of a ledger", {
-        let mut forged = story.forged();
-        let body = Item::read(forged.elements[2].body.as_deref().expect("a lineage"));
-        let claims = Item::read(
-            body.clone().into_items()[1].clone().into_items()[0].clone().into_items()[2].as_bytes(),
-        );
-        let wrong = signed("entry", &cast.user, &claims);
-        edit_control(&mut forged, 2, &cast.user, |lineage| {
-            lineage.items()[1].items()[0] = wrong.item
-        });
-        // The second allotment is for the place as it was, so it goes.
-        forged.elements.truncate(3);
-        forged.elements.push(Element::clear(&cast.planner, 3, b"do"));
-        forged.edit_hop(1, |hop| hop.set(4, uint(4)));
-        cover_again(&mut forged, &[&cast.user, &cast.planner]);
-        forged.encode()
-    });
     case("chain-of-the-payer-spoilt", 411, "a signature in the payer's chain is spoilt", {
         let mut spoilt = Item::read(story.chain.as_bytes());
         spoilt.items()[0].items()[3] = bytes([0; 64]);
@@ -440,6 +423,27 @@ pub(super) fn allotments(cast: &Cast) -> Value {
             forged.encode()
         },
     );
+    // Hop 0 by itself.
+    let mut first = story.forged();
+    first.hops.truncate(1);
+    first.elements.truncate(3);
+    let at_planner = |bytes: &[u8]| verify("reader", bytes, "planner", SECONDS);
+    family.accept("root", "what the planner receives", [at_planner(&first.encode())]);
+    let again = resigned(&first, &[&cast.user], |forged| {
+        edit_control(forged, 2, &cast.user, |lineage| {
+            let root = &mut lineage.items()[1].items()[0];
+            let claims = Item::read(forge::statement_part(root, 2));
+            *root = signed("entry", &cast.user, &claims).item;
+        });
+    });
+    family.refuse(
+        "root-signed-as-an-entry",
+        "root",
+        1012,
+        "the root is signed as an entry of a ledger",
+        [at_planner(&again)],
+    );
+
     // Purses.
     let purse = Story::split(cast, |split| event(split, 3, Item::Null));
     family.variant("purse", "split", "the split is for no place: a purse", [read(&purse)]);
@@ -458,6 +462,13 @@ pub(super) fn allotments(cast: &Cast) -> Value {
     // Declared terms.
     let declared =
         |declared: Value| Story { declared: Some(declared), ..Story::new(cast) }.encode();
+    let exactly = |key: &str, value: Value| {
+        let mut terms = purse_of(9, 1);
+        if !key.is_empty() {
+            terms[key] = value;
+        }
+        declared(terms)
+    };
     family.variant(
         "declared-within",
         "split",
@@ -466,25 +477,29 @@ pub(super) fn allotments(cast: &Cast) -> Value {
             "amounts": [[20, 8]], "deadline": SECONDS + 1800, "depth": 1,
         })))],
     );
-    for (name, comment, terms) in [
-        (
-            "declared-more",
-            "the header declares more calls than the allotment grants",
-            purse_of(10, 1),
-        ),
-        ("declared-deeper", "the header declares more depth", purse_of(9, 2)),
+    family.variant(
+        "declared-exactly",
+        "split",
+        "the header declares what the allotment grants",
+        [read(&exactly("", Value::Null))],
+    );
+    let amounts = |calls: u64, unit: &str| json!([[20, calls], [24, 9000, unit], [28, 9]]);
+    for (name, comment, bytes) in [
+        ("declared-more", "it declares a call more", exactly("amounts", amounts(10, "USD:6"))),
+        ("declared-deeper", "it declares more depth", exactly("depth", json!(2))),
         (
             "declared-later",
-            "the header declares a later deadline",
-            json!({ "amounts": [[20, 9]], "deadline": SECONDS + 1801, "depth": 1 }),
+            "its deadline is a second later",
+            exactly("deadline", json!(SECONDS + 1801)),
         ),
+        ("declared-longer", "its wall is a millisecond longer", exactly("wall", json!(30_001))),
         (
             "declared-another-unit",
-            "the header declares money of another unit",
-            json!({ "amounts": [[24, 1, "EUR:2"]], "deadline": SECONDS + 1800, "depth": 1 }),
+            "it declares money of another unit",
+            exactly("amounts", amounts(9, "EUR:6")),
         ),
     ] {
-        family.refuse(name, "declared-within", 1014, comment, [read(&declared(terms))]);
+        family.refuse(name, "declared-exactly", 1014, comment, [read(&bytes)]);
     }
     worth(cast, &mut family, &honest, &purse);
     reports(cast, &mut family);
@@ -547,24 +562,14 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
         "the same, by a reader that takes what is not funded",
         taken(honest, "worker", SECONDS + 1830),
     );
-    // The payer's chain goes beyond its anchor; another chain vouches for the user.
-    let both = {
+    // One chain vouches for the user, another one pays, if it is brought.
+    let chain = Story::new(cast).chain;
+    let paid = |under: Option<&DelegationChain>| {
         let usual = cast.grant(
             &cast.user,
             Grant::new("user", few("summarise", &[])).depth(2),
             "funding/usual",
         );
-        let chain = Story::new(cast).chain;
-        let root = |forged: &Forgery| {
-            let mut claims = root_claims(
-                &cast.user,
-                &cast.worker,
-                terms_item(&purse_of(9, 1)),
-                Some(forged.head(2)),
-            );
-            claims.set(7, bytes(chain.id().as_bytes()));
-            signed("allotment", &cast.user, &claims).item
-        };
         let sent = Draft::new(&cast.user.identity)
             .to(cast.worker.id())
             .expires_in(HOUR)
@@ -573,12 +578,18 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
             .sign(NOW, entropy("funding/both"))
             .expect("a complete draft");
         let mut forged = Forgery::of(sent.as_bytes());
-        let root = root(&forged);
-        let lineage = array([Item::read(chain.as_bytes()), array([root])]).encode();
+        let terms = terms_item(&purse_of(9, 1));
+        let mut claims = root_claims(&cast.user, &cast.worker, terms, Some(forged.head(2)));
+        if let Some(chain) = under {
+            claims.set(7, bytes(chain.id().as_bytes()));
+        }
+        let root = signed("allotment", &cast.user, &claims).item;
+        let chain = under.map_or(Item::Null, |chain| Item::read(chain.as_bytes()));
+        let lineage = array([chain, array([root])]).encode();
         forged.elements.push(Element::control(&cast.user, ALLOTMENT, lineage));
-        (forged.sealed_by_originator(&cast.user), chain.id())
+        forged.sealed_by_originator(&cast.user)
     };
-    let (bytes, paying) = both;
+    let (both, paying) = (paid(Some(&chain)), chain.id());
     family.verifier_like(
         "worker-less-budget",
         "worker",
@@ -609,7 +620,7 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
     family.accept(
         "paid-under-another-chain",
         "one chain vouches, another pays",
-        taken(&bytes, "worker-funded", SECONDS),
+        taken(&both, "worker-funded", SECONDS),
     );
     for (name, comment) in [
         ("less-budget", "the anchor has less to give than the ceiling of the chain that pays"),
@@ -619,9 +630,9 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
         family.accept(
             &format!("{name}-taken"),
             &format!("{comment}; the reader takes what is not funded"),
-            taken(&bytes, &format!("worker-{name}"), SECONDS),
+            taken(&both, &format!("worker-{name}"), SECONDS),
         );
-        let mut steps = taken(&bytes, "worker-funded", SECONDS);
+        let mut steps = taken(&both, "worker-funded", SECONDS);
         steps[0]["verifier"] = json!(format!("worker-{name}-funded"));
         family.refuse(name, "paid-under-another-chain", 1016, comment, steps);
     }
@@ -665,35 +676,8 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
         "the same, by a reader that takes what is not funded",
         taken(&by_anchor(101), "worker", SECONDS),
     );
-    // A stranger's allotment, in an envelope of somebody who is trusted.
-    let stranger = {
-        let usual = cast.grant(
-            &cast.user,
-            Grant::new("user", few("summarise", &[])).depth(2),
-            "funding/usual",
-        );
-        let sent = Draft::new(&cast.user.identity)
-            .to(cast.worker.id())
-            .expires_in(HOUR)
-            .authority(&usual)
-            .clear(Kind::User, "text/plain", &b"do"[..])
-            .sign(NOW, entropy("funding/unknown payer"))
-            .expect("a complete draft");
-        let mut forged = Forgery::of(sent.as_bytes());
-        let claims = root_claims(
-            &cast.user,
-            &cast.worker,
-            terms_item(&purse_of(9, 1)),
-            Some(forged.head(2)),
-        );
-        let root = signed("allotment", &cast.user, &claims).item;
-        forged.elements.push(Element::control(
-            &cast.user,
-            ALLOTMENT,
-            array([Item::Null, array([root])]).encode(),
-        ));
-        forged.sealed_by_originator(&cast.user)
-    };
+    // Without a chain to pay under.
+    let stranger = paid(None);
     family.accept(
         "unknown-payer-taken",
         "the user pays without a chain to pay under",
@@ -701,7 +685,7 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
     );
     family.refuse(
         "unknown-payer",
-        "paid-by-the-anchor",
+        "paid-under-another-chain",
         1016,
         "the user pays without a chain to pay under, and the reader asks to be funded",
         taken(&stranger, "worker-funded", SECONDS),

@@ -10,7 +10,9 @@ use agent_envelope::{
 };
 use serde_json::{Value, json};
 
-use super::super::build::{Cast, Family, entropy, inbox, later, receive, resigned, seed, whole};
+use super::super::build::{
+    Cast, Family, edit_control, entropy, inbox, later, receive, resigned, seed, whole,
+};
 use super::super::run::{amounts, hex, outcomes, scope_json, terms};
 use super::funding::terms_item;
 use crate::adversary::cbor::{Item, array, bytes, map, text, uint};
@@ -604,24 +606,26 @@ pub(super) fn family(cast: &Cast) -> Value {
         other_accept(&apart.detached()),
     );
     let reader = cast.package(worker);
-    let secret = |package: &agent_envelope::KeyPackage, label: &str| {
-        let draft =
-            Draft::new(&user.identity).to([worker.id()]).negotiate_sealed(&ask(2000), [package]);
-        draft.sign(NOW, entropy(label)).expect("a complete draft").as_bytes().to_vec()
-    };
-    family.variant(
-        "heard-sealed",
-        "heard",
-        "an ask sealed to the worker",
-        other_ask(&secret(&reader, "negotiation/sealed ask")),
-    );
-    let stranger = cast.package(&cast.auditor);
+    let sealed = Draft::new(&user.identity)
+        .to([worker.id()])
+        .negotiate_sealed(&ask(2000), [&reader])
+        .sign(NOW, entropy("negotiation/sealed ask"))
+        .expect("a complete draft");
+    let secret = sealed.as_bytes();
+    family.variant("heard-sealed", "heard", "an ask sealed to the worker", other_ask(secret));
+    let elsewhere = resigned(&Forgery::of(secret), &[user], |forged| {
+        edit_control(forged, 0, user, |audience| {
+            let recipient = &mut audience.items()[1].items()[3].items()[0];
+            let protected = map([(1, uint(50)), (4, bytes([7; 8]))]);
+            recipient.items()[0] = bytes(protected.encode());
+        });
+    });
     family.refuse(
         "ask-sealed-to-another",
-        "heard",
+        "heard-sealed",
         601,
-        "an ask sealed to the auditor",
-        other_ask(&secret(&stranger, "negotiation/ask sealed to another")),
+        "the recipient has another hint than the worker",
+        other_ask(&elsewhere),
     );
     let version = forged_ask(&|forged| forged.elements[0] = typed(&ask(1999), CONTENT_TYPE));
     let mut twice = heard.clone();

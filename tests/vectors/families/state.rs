@@ -426,6 +426,7 @@ pub(super) fn conversations(cast: &Cast) -> Value {
     let two = sign(Draft::in_conversation(user, &one.line()), "two", 1);
     let three = sign(Draft::in_conversation(user, &two.line()), "three", 2);
     let again = sign(Draft::in_conversation(user, &one.line()), "two, again", 1);
+    let answering = sign(Draft::following(&one, user), "two, in reply to one", 1);
     let anew = sign(Draft::new(user).to([cast.worker.id()]), "anew", 1);
     let branch = sign(
         Draft::branching_from(user, &one.line()).to([cast.worker.id(), cast.auditor.id()]),
@@ -455,6 +456,11 @@ pub(super) fn conversations(cast: &Cast) -> Value {
         heard(&[&one, &branch]),
     );
     family.accept("joined", "a history that the reader does not hold", heard(&[&two]));
+    family.accept(
+        "joined-in-reply",
+        "it builds on a history, and answers an envelope, that the reader does not hold",
+        heard(&[&answering]),
+    );
     family.accept(
         "joined-a-branch",
         "the same branch, to one who holds nothing",
