@@ -91,7 +91,7 @@ pub fn lines(plot: &Lines<'_>, origin: &Origin) -> String {
     }
     svg.text("soft", right + 12.0, bottom + 20.0, "start", 12, plot.x_label);
     svg.text("soft", right + 12.0, bottom + 40.0, "start", 12, plot.note_label);
-    svg.text("soft", left - 10.0, top - 22.0, "end", 12, plot.y_label);
+    svg.text("soft", 24.0, top - 22.0, "start", 12, plot.y_label);
     for series in &plot.series {
         let points: Vec<_> = series.points.iter().map(|point| (x(point.0), y(point.1))).collect();
         svg.path(series.colour, &points);

@@ -97,7 +97,11 @@ fn run() {
     );
     job("verify + open, first sight", || world.read(&standard), read);
     let mut seen = Seen::nothing();
-    job("verify + open, chain and keys seen before", || world.read_again(&standard, &mut seen), read);
+    job(
+        "verify + open, chain and keys seen before",
+        || world.read_again(&standard, &mut seen),
+        read,
+    );
     let admitted = world.admit(&standard, Aids::default());
     job("open 4 KiB", || world.open(&admitted), || floor.open_and_hash());
     job("sign, 4 KiB sealed for 3", || world.sealed(&body, 3, 0), || floor.create(&body));
