@@ -121,17 +121,26 @@ def is_agent_id(key: bytes) -> bool:
     return len(key) == 32 and canonical(key) and key not in SMALL_ORDER
 
 
-def verify(key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` by `key` on `message` is valid: rules 1 to 6."""
+def _parts(key: bytes, message: bytes, signature: bytes) -> tuple[int, int, Point, Point] | None:
+    """S, k, A and R of a signature that keeps rules 1 to 5; what is left of the rules is the equation."""
     if len(signature) != 64 or not is_agent_id(key):
-        return False
+        return None
     r_bytes, s = signature[:32], int.from_bytes(signature[32:], "little")
     if not canonical(r_bytes) or s >= L:
-        return False
+        return None
     a, r = decompress(key), decompress(r_bytes)
     if a is None or r is None:
-        return False
+        return None
     k = int.from_bytes(hashlib.sha512(r_bytes + key + message).digest(), "little") % L
+    return s, k, a, r
+
+
+def verify(key: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether `signature` by `key` on `message` is valid: rules 1 to 6."""
+    parts = _parts(key, message, signature)
+    if parts is None:
+        return False
+    s, k, a, r = parts
     total = _combine([(s, _BASE_TABLE), (k, _table(_negate(a)))])
     x, y, z, _ = _double(_double(_double(_add(total, _negate(r)))))
     return x % P == 0 and (y - z) % P == 0
@@ -156,15 +165,10 @@ def verify_batch(signatures: Sequence[tuple[bytes, bytes, bytes]]) -> bool:
     base = 0
     coefficients = batch_coefficients(signatures)
     for z, (key, message, signature) in zip(coefficients, signatures, strict=True):
-        if len(signature) != 64 or not is_agent_id(key):
+        parts = _parts(key, message, signature)
+        if parts is None:
             return False
-        r_bytes, s = signature[:32], int.from_bytes(signature[32:], "little")
-        if not canonical(r_bytes) or s >= L:
-            return False
-        a, r = decompress(key), decompress(r_bytes)
-        if a is None or r is None:
-            return False
-        k = int.from_bytes(hashlib.sha512(r_bytes + key + message).digest(), "little") % L
+        s, k, a, r = parts
         base = (base + z * s) % L
         terms += [(z, _table(_negate(r))), (z * k % L, _table(_negate(a)))]
     x, y, z, _ = _double(_double(_double(_combine([(base, _BASE_TABLE), *terms]))))
