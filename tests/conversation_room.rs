@@ -1,9 +1,9 @@
 //! No principal makes an agent forget its conversations with others.
 
 use agent_envelope::{
-    Conversations, DelegationChain, Draft, Entropy, Envelope, Error, Grant, Identity, Inbox, Kind,
-    Limits, Permission, ReplayCapacity, ReplayWindow, Resource, Revocations, Scope, Standing,
-    Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+    Conversations, DelegationChain, Draft, ElementId, Entropy, Envelope, Error, Grant, Identity,
+    Inbox, Kind, Limits, Permission, ReplayCapacity, ReplayWindow, Resource, Revocations, Scope,
+    Seen, Standing, Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
 };
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
@@ -54,5 +54,43 @@ fn a_flood_of_conversations_takes_the_room_of_who_began_them() -> Result<(), Err
     assert_eq!(standing, Some(Standing::Continues));
     let context = Envelope::decode(asked.as_bytes(), &Limits::default())?.header().context();
     assert_eq!(inbox.line(&asked.conversation(), context), Some(asked.line()));
+    Ok(())
+}
+
+#[test]
+fn a_line_stands_at_the_last_element_of_its_party() -> Result<(), Error> {
+    let (user, worker) = (agent(1), agent(2));
+    let verifier = Verifier::new(
+        worker.id(),
+        None,
+        TrustAnchors::new([TrustAnchor::new(
+            user.id(),
+            "user.example",
+            Subjects::Any,
+            Scope::new([Permission::new(["act"], &Resource::everything())?])?,
+        )?])?,
+        Revocations::none(),
+        Limits::default(),
+    )?;
+    let first = Draft::new(&user)
+        .to(worker.id())
+        .clear(Kind::User, "text/plain", &b"one"[..])
+        .clear(Kind::User, "text/plain", &b"two"[..])
+        .sign(NOW, seed(1)?)?;
+    let second = Draft::in_conversation(&user, &first.line())
+        .clear(Kind::User, "text/plain", &b"three"[..])
+        .sign(NOW, seed(2)?)?;
+    for (sent, count) in [(first, 2), (second, 3)] {
+        let verified = Envelope::decode(sent.as_bytes(), &Limits::default())?
+            .verify_as_reader(&verifier, NOW)?;
+        let last = verified.elements().last().map(|seen| match seen {
+            Seen::Clear(from, _) | Seen::Sealed(from, _) | Seen::Absent(from) => from.id(),
+        });
+        let stand = sent.line().stand();
+        assert_eq!(
+            (stand.count(), Some(stand.head())),
+            (count, last.as_ref().map(ElementId::as_bytes))
+        );
+    }
     Ok(())
 }

@@ -8,6 +8,8 @@ use agent_envelope::{
 };
 use std::time::Duration;
 
+use crate::support::{World, corpus};
+
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -140,6 +142,24 @@ fn an_outline_lists_elements_hops_and_control_data() -> Result<(), Error> {
     };
     assert_eq!((payer, to, found), (user.id(), worker.id(), &terms));
     Ok(())
+}
+
+#[test]
+fn an_outline_counts_the_statements_by_which_an_allotment_came_down() {
+    let world = World::new();
+    let corpus = corpus(&world);
+    let split = corpus.iter().find(|case| case.name == "a split allotment").expect("it is there");
+    let limits = Limits::default();
+    let envelope = Envelope::decode(&split.bytes, &limits).expect("it is well formed");
+    let counts: Vec<_> = envelope
+        .outline()
+        .elements()
+        .filter_map(|element| match element.body() {
+            BodyClaim::Allotment { entries, .. } => Some(entries),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(counts, [1, 2], "a root allotment, and a split of it");
 }
 
 #[test]

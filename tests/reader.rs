@@ -2,8 +2,8 @@
 
 use agent_envelope::{
     Aids, AuthorityCache, ChainStatus, DelegationChain, Draft, Entropy, Envelope, Error, Grant,
-    Item, Kind, Limits, Principal, Reader, Reference, Resource, Revocations, SigningKey, Subjects,
-    Timestamp, TrustAnchor, TrustAnchors, Verifier,
+    Identity, Item, Kind, Limits, NewElement, Principal, Reader, Reference, Resource, Revocations,
+    Seen, SigningKey, Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
 };
 use std::time::Duration;
 
@@ -148,6 +148,51 @@ fn a_path_is_told_hop_by_hop_and_each_anchor_on_it_counts_once() {
 }
 
 #[test]
+fn every_element_says_where_it_comes_from_and_how_it_travels() {
+    let world = World::new();
+    let [user, planner, worker] = [&world.user, &world.planner, &world.worker].map(Identity::id);
+    let for_worker = package(&world.worker);
+    let sent = Draft::new(&world.user)
+        .to([planner, worker])
+        .next(planner)
+        .element(NewElement::clear(Kind::Memory, "text/plain", &b"may go"[..]).elidable())
+        .sealed(Kind::User, "text/plain", &b"for the worker"[..], [&for_worker])
+        .sign(NOW, entropy(1060))
+        .expect("a first hop");
+    let mut inbox = world.inbox(planner);
+    let bytes = inbox
+        .receive(sent.as_bytes(), NOW)
+        .expect("the planner is next")
+        .onward(&world.planner)
+        .without([0])
+        .clear(Kind::Reasoning, "text/plain", &b"the plan"[..])
+        .next(worker)
+        .sign(NOW, entropy(1061))
+        .expect("a second hop");
+
+    let verifier = world.verifier(world.auditor.id());
+    let verified = observe(&bytes, &verifier).expect("anybody may observe");
+    assert_eq!(verified.as_bytes(), bytes);
+    let told: Vec<_> = verified
+        .elements()
+        .map(|seen| {
+            let (Seen::Clear(from, _) | Seen::Sealed(from, _) | Seen::Absent(from)) = seen;
+            let travels = (from.is_sealed(), from.is_elidable(), from.listed_absent_by());
+            (from.index(), from.author(), from.hop(), from.kind(), travels)
+        })
+        .collect();
+    // Element 1 is the audience of element 2.
+    assert_eq!(
+        told,
+        [
+            (0, user, 0, Kind::Memory, (false, true, Some(1))),
+            (2, user, 0, Kind::User, (true, false, None)),
+            (3, planner, 1, Kind::Reasoning, (false, false, None)),
+        ]
+    );
+}
+
+#[test]
 fn a_cache_remembers_chains_of_trusted_roots_only() {
     let world = World::new();
     let trusted = world.chain(world.user.id(), 1030);
@@ -243,6 +288,41 @@ fn a_reply_says_which_path_of_the_request_it_saw() {
     let observer = world.verifier(world.auditor.id());
     let seen = observe(request.as_bytes(), &observer).expect("anybody may look");
     assert_eq!(reply.check_path(&seen), Ok(()));
+}
+
+#[test]
+fn a_reply_names_the_last_hop_of_the_path_that_the_replier_saw() {
+    let world = World::new();
+    let request = Draft::new(&world.user)
+        .to(world.worker.id())
+        .next(world.planner.id())
+        .clear(Kind::User, "text/plain", &b"question"[..])
+        .sign(NOW, entropy(1052))
+        .expect("a request");
+    let relay = world.verifier(world.planner.id());
+    let onward = Envelope::decode(request.as_bytes(), relay.limits())
+        .and_then(|envelope| envelope.verify_as_relay(&relay, NOW))
+        .and_then(|verified| verified.forward(&world.planner, world.worker.id(), NOW))
+        .expect("the planner is next");
+    let mut inbox = world.inbox(world.worker.id());
+    let admitted = inbox.receive(&onward, NOW).expect("the worker is next");
+    let answer = Draft::reply_to(&admitted, &world.worker)
+        .clear(Kind::Assistant, "text/plain", &b"answer"[..])
+        .sign(NOW, entropy(1053))
+        .expect("an answer");
+    let mut inbox = world.inbox(world.user.id());
+    inbox.record_sent(&request);
+    let reply = inbox
+        .receive(answer.as_bytes(), NOW)
+        .and_then(|answer| request.accept_reply(answer))
+        .expect("it answers the request");
+
+    let observer = world.verifier(world.auditor.id());
+    let seen = observe(&onward, &observer).expect("anybody may look");
+    assert_eq!(reply.tip(), Some(seen.tip()));
+    assert_eq!(reply.check_path(&seen), Ok(()));
+    let before = observe(request.as_bytes(), &observer).expect("anybody may look");
+    assert_eq!(reply.check_path(&before), Err(Error::ReplyPath));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::support;
 
-use agent_envelope::{Draft, Identity, Item, Kind, NewElement, Opener, Sent, SigningKey};
+use agent_envelope::{Draft, Envelope, Identity, Item, Kind, NewElement, Opener, Sent, SigningKey};
 use support::{NOW, World, entropy, package, sealed_elements};
 
 const CONTENT: &[u8] = b"the launch code is 0000";
@@ -86,8 +86,12 @@ fn an_envelope_prints_no_bodies() {
         .expect("a draft");
     assert_hidden(&format!("{sent:?}"));
     let verifier = world.verifier(world.worker.id());
-    let envelope = agent_envelope::Envelope::decode(sent.as_bytes(), verifier.limits());
-    assert_hidden(&format!("{envelope:?}"));
+    let envelope = Envelope::decode(sent.as_bytes(), verifier.limits()).expect("it was sent");
+    let (digest, from) = (sent.digest(), world.user.id());
+    assert_eq!(
+        format!("{envelope:?}"),
+        format!("Envelope {{ digest: {digest:?}, from: {from:?}, elements: 1, hops: 1, .. }}")
+    );
     assert_hidden(&format!("{:?}", support::read(sent.as_bytes(), &verifier)));
     let mut inbox = world.inbox(world.worker.id());
     let admitted = inbox.receive(sent.as_bytes(), NOW).expect("the worker is next");

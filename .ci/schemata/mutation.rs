@@ -29,7 +29,8 @@ fn slow(id: u32) -> bool {
         ACTIVE.store(active, Relaxed);
         return on(id);
     }
-    if !SEEN[usize::try_from(id).unwrap()].swap(true, Relaxed) {
+    let seen = &SEEN[usize::try_from(id).unwrap()];
+    if !seen.load(Relaxed) && !seen.swap(true, Relaxed) {
         let path = std::env::var("MUTANT_TRACE").unwrap();
         let mut f = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
         f.write_all(format!("{id}\n").as_bytes()).unwrap();

@@ -108,6 +108,38 @@ fn the_hops_of_an_envelope_are_limited() {
     assert_eq!(window, before);
 }
 
+#[test]
+fn a_merge_remembers_no_more_hops_of_an_envelope_than_its_state_may_hold() {
+    let all_paths = |numbers: core::ops::RangeInclusive<u8>| {
+        let mut window = ReplayWindow::new(capacity(4, 4));
+        for number in numbers {
+            let hops = hops([(0, 2), (number, 3)]);
+            window.admit(&path(1, 0, &hops), &[principal(1)], &clock(0)).expect("there is room");
+        }
+        window
+    };
+    let mut window = all_paths(1..=63);
+    window.merge(&all_paths(64..=126)).expect("there is room for the principal");
+    assert_eq!(ReplayWindow::from_bytes(&window.to_bytes()), Ok(window.clone()));
+    // What did not fit is not admitted on that account.
+    let hops = hops([(0, 2), (64, 3)]);
+    let full = Error::ReplayWindowFull { what: "hops of this envelope", capacity: 64 };
+    assert_eq!(window.admit(&path(1, 0, &hops), &[principal(1)], &clock(0)), Err(full));
+}
+
+#[test]
+fn of_one_envelope_64_allotments_are_handed_out_once_each() {
+    let mut window = ReplayWindow::new(capacity(4, 4));
+    assert_eq!(admit_one(&mut window, 1, 0, 0), Ok(Admission::New));
+    let envelope = HeaderDigest([1; 32]);
+    for number in 0..64 {
+        assert!(window.hand_out(&envelope, AllotmentId([number; 32])));
+        assert!(!window.hand_out(&envelope, AllotmentId([number; 32])));
+    }
+    assert!(!window.hand_out(&envelope, AllotmentId([64; 32])));
+    assert!(!window.handed_out(&envelope, &AllotmentId([64; 32])));
+}
+
 // --- time ---
 
 #[test]

@@ -9,14 +9,17 @@ use std::{env, fmt::Write as _, fs, path::Path};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
+/// A file, a line and a column, as the list of mutants has them.
 type At = (String, usize, usize);
+/// Text that takes the place of a range.
+type Edit = (usize, usize, String);
 
 #[derive(Debug)]
 enum Kind {
     /// `if on(id) { return VALUE; }` for each.
     Return(Vec<(usize, String)>),
     /// The expression's text with some ranges replaced, for each; else the expression with what is inside mutated.
-    Instead(Vec<(usize, Vec<(usize, usize, String)>)>),
+    Instead(Vec<(usize, Vec<Edit>)>),
     /// Text put before and after.
     Around(Vec<usize>, String, String),
     Remove,
@@ -76,7 +79,8 @@ impl File<'_> {
     fn function(&mut self, sig: &syn::Signature, block: &syn::Block) {
         let constant = sig.constness.filter(|_| {
             let ident = sig.ident.to_string();
-            self.keep_const.contains(&ident) || self.keep_const.contains(&format!("{}:{ident}", self.name))
+            self.keep_const.contains(&ident)
+                || self.keep_const.contains(&format!("{}:{ident}", self.name))
         });
         if let (Some(token), None) = (sig.constness, constant) {
             let range = self.range(token.span());
@@ -88,9 +92,15 @@ impl File<'_> {
         let opaque = matches!(&sig.output, syn::ReturnType::Type(_, t) if Opaque::is_in(t));
         let mut found = self.at("FnValue", first);
         if opaque {
-            let range = (self.range(block.brace_token.span.open()).1, self.range(block.brace_token.span.close()).0);
+            let range = (
+                self.range(block.brace_token.span.open()).1,
+                self.range(block.brace_token.span.close()).0,
+            );
             for (id, value) in found.drain(..) {
-                let prefix = format!(" if {} {{ crate::mutation::Either::Left({value}) }} else {{ crate::mutation::Either::Right({{", on(id));
+                let prefix = format!(
+                    " if {} {{ crate::mutation::Either::Left({value}) }} else {{ crate::mutation::Either::Right({{",
+                    on(id)
+                );
                 self.push(range, Kind::Around(vec![id], prefix, "}) }".to_owned()));
             }
         }
@@ -109,7 +119,7 @@ impl File<'_> {
     }
 
     /// All mutants of operators of a tree of binary expressions, as changes of its text.
-    fn chain(&mut self, e: &syn::ExprBinary, out: &mut Vec<(usize, Vec<(usize, usize, String)>)>) {
+    fn chain(&mut self, e: &syn::ExprBinary, out: &mut Vec<(usize, Vec<Edit>)>) {
         for (id, replacement) in self.at("BinaryOperator", e.op.span()) {
             let (s, t) = self.range(e.op.span());
             out.push((id, vec![(s, t, replacement)]));
@@ -246,10 +256,12 @@ impl<'ast> Visit<'ast> for File<'_> {
     fn visit_arm(&mut self, arm: &'ast syn::Arm) {
         let deleted = self.at("MatchArm", arm.span());
         let mut ids: Vec<_> = deleted.iter().map(|(id, _)| *id).collect();
-        let not = |ids: &[usize]| ids.iter().fold(String::new(), |mut s, id| {
-            write!(s, "!{} && ", on(*id)).expect("a string");
-            s
-        });
+        let not = |ids: &[usize]| {
+            ids.iter().fold(String::new(), |mut s, id| {
+                write!(s, "!{} && ", on(*id)).expect("a string");
+                s
+            })
+        };
         match &arm.guard {
             None if ids.is_empty() => {}
             None => {
@@ -324,7 +336,8 @@ impl Output<'_> {
                 Kind::Return(ids) => {
                     for (id, value) in ids {
                         let at = self.out.len();
-                        write!(self.out, " if {} {{ return {value}; }} ", on(*id)).expect("a string");
+                        write!(self.out, " if {} {{ return {value}; }} ", on(*id))
+                            .expect("a string");
                         self.regions.push((at, self.out.len(), *id));
                     }
                 }
@@ -380,7 +393,8 @@ fn main() {
     let mut files = BTreeSet::new();
     for (id, m) in mutants.as_array().expect("a list").iter().enumerate() {
         let text = |v: &serde_json::Value| v.as_str().expect("text").to_owned();
-        let number = |v: &serde_json::Value| usize::try_from(v.as_u64().expect("number")).expect("small");
+        let number =
+            |v: &serde_json::Value| usize::try_from(v.as_u64().expect("number")).expect("small");
         let start = &m["span"]["start"];
         let key = (text(&m["file"]), number(&start["line"]), number(&start["column"]));
         files.insert(key.0.clone());
@@ -414,6 +428,7 @@ fn main() {
     }
     let all = mutants.as_array().expect("a list").len();
     fs::write(out_dir.join("placed.json"), serde_json::json!(placed).to_string()).expect("written");
-    fs::write(out_dir.join("regions.json"), serde_json::json!(regions).to_string()).expect("written");
+    fs::write(out_dir.join("regions.json"), serde_json::json!(regions).to_string())
+        .expect("written");
     println!("{} of {all} mutants placed", placed.len());
 }

@@ -415,4 +415,14 @@ fn each_dimension_has_its_name() {
         assert_eq!(private.to_string(), name);
         assert_eq!(private.advisory().to_string(), alloc::format!("advisory {name}"));
     }
+    let debug = alloc::format!("{:?}", Dimension::CPU.advisory());
+    assert_eq!(debug, "Dimension(advisory cpu)");
+}
+
+#[test]
+fn who_gets_no_unit_of_a_dimension_has_no_amount_of_it() {
+    let memory = Amounts::new().with(Dimension::MEMORY, 64).expect("a ceiling");
+    let both = memory.clone().with(Dimension::CPU, 1).expect("an amount");
+    assert_eq!(both.share(&[1, 1]), Ok(vec![both.clone(), memory.clone()]));
+    assert_eq!(both.share(&[0, 3]), Ok(vec![memory, both]));
 }

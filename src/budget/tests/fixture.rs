@@ -55,8 +55,17 @@ pub(super) fn root(to: &Identity, terms: &Terms, nonce: u64) -> Vec<u8> {
 
 /// Reads a lineage as verification does, and opens the ledger.
 pub(super) fn open(lineage: &[u8], holder: &Identity, now: Timestamp) -> Ledger {
+    open_within(&Limits::default(), lineage, holder, now)
+}
+
+pub(super) fn open_within(
+    limits: &Limits,
+    lineage: &[u8],
+    holder: &Identity,
+    now: Timestamp,
+) -> Ledger {
     let mut decoder = Decoder::new(lineage);
-    let lineage = Lineage::decode(&mut decoder, &Limits::default(), None).expect("a lineage");
+    let lineage = Lineage::decode(&mut decoder, limits, None).expect("a lineage");
     decoder.finish().expect("nothing follows");
     Ledger::open(Funded::assertion(&lineage), holder, now).expect("it is the holder's")
 }

@@ -1,9 +1,9 @@
-use super::fixture::{NOW, agents, later, open, root, tokens, tokens_and_agents};
+use super::fixture::{NOW, agents, later, open, open_within, root, tokens, tokens_and_agents};
 use super::*;
 use crate::cbor::Encoder;
 use crate::digest::AllotmentId;
 use crate::identity::Identity;
-use crate::{Error, Timestamp};
+use crate::{Error, Limits, Timestamp};
 use core::time::Duration;
 
 fn terms(amounts: Amounts) -> Terms {
@@ -48,6 +48,23 @@ fn a_ledger_opens_for_its_holder_alone() {
     let opened = Ledger::open(Funded::assertion(&lineage), &agents()[2], NOW);
     let (expected, found) = (agents()[1].id(), agents()[2].id());
     assert_eq!(opened, Err(Error::WrongIdentity { expected, found }));
+}
+
+/// Limits are for what others send. A verifier that takes longer lineages must not lose the ledgers that they open.
+#[test]
+fn a_ledger_under_more_splits_than_the_default_limits_allow_goes_on() {
+    let limits = Limits { links: 32, ..Limits::default() };
+    let terms = |depth: u32| Terms::new(tokens_and_agents(1, u64::from(depth)), later(3600), depth);
+    let mut lineage = root(&agents()[1], &terms(32), 0);
+    for (number, depth) in (1..32).zip((0..32).rev()) {
+        let [holder, next] = [number % 2, (number + 1) % 2].map(|odd| &agents()[2 - odd]);
+        let mut ledger = open_within(&limits, &lineage, holder, NOW);
+        let split = Split::new(next.id(), terms(depth));
+        let made = ledger.split(holder, &split, None, &Amounts::new(), NOW).expect("it is free");
+        lineage = made.persisted();
+        assert_eq!(Ledger::resume(&ledger.to_bytes()), Ok(ledger));
+    }
+    assert_eq!(splits(&lineage).expect("a lineage").len(), 31);
 }
 
 #[test]

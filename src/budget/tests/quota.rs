@@ -118,7 +118,9 @@ fn a_clock_that_steps_back_gives_nothing() {
 fn principals_are_forgotten_only_when_they_have_all_of_it_back() {
     let mut quota = quota(1, 10, 1, 2);
     let principal = |subject| Principal::new("https://login.example", subject);
+    assert!(quota.is_empty());
     assert_eq!(quota.ask(ALICE, &calls(1), at(100)), Ok(()));
+    assert!(!quota.is_empty());
     assert_eq!(quota.ask(principal("bob"), &calls(1), at(105)), Ok(()));
     let before = quota.to_bytes();
     let full = Error::QuotaFull { capacity: 2 };

@@ -200,6 +200,24 @@ fn a_tariff_is_written_for_people() {
 }
 
 #[test]
+fn a_tariff_tells_what_was_agreed() {
+    let tariff = dollars()
+        .with(Dimension::OUTPUT_TOKENS, rate(15, 2))
+        .and_then(|tariff| tariff.with_unit(Dimension::MONEY, rate(21, 20), "USD:6"))
+        .and_then(|tariff| tariff.free_of_charge(Dimension::CPU))
+        .expect("a tariff");
+    assert_eq!(tariff.unit(), "USD:6");
+    assert_eq!(tariff.rate(Dimension::OUTPUT_TOKENS), Some(rate(15, 2)));
+    assert_eq!(tariff.rate_in(Dimension::MONEY, "USD:6"), Some(rate(21, 20)));
+    assert!(tariff.is_free(Dimension::CPU));
+    // What is not priced in this unit has no price, and to be free is not one.
+    assert_eq!(tariff.rate(Dimension::MONEY), None);
+    assert_eq!(tariff.rate_in(Dimension::MONEY, "EUR:2"), None);
+    assert_eq!(tariff.rate(Dimension::CPU), None);
+    assert!(!tariff.is_free(Dimension::OUTPUT_TOKENS));
+}
+
+#[test]
 fn an_encoded_tariff_has_these_bytes() {
     let made = dollars()
         .with_unit(Dimension::MONEY, rate(21, 20), "USD:6")
