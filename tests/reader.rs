@@ -2,8 +2,8 @@
 
 use agent_envelope::{
     Aids, AuthorityCache, ChainStatus, DelegationChain, Draft, Entropy, Envelope, Error, Grant,
-    Identity, Item, Kind, Limits, NewElement, Principal, Reader, Reference, Resource, Revocations,
-    Seen, SigningKey, Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+    Identity, Item, KeyCache, Kind, Limits, NewElement, Principal, Reader, Reference, Resource,
+    Revocations, Seen, SigningKey, Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
 };
 use std::time::Duration;
 
@@ -223,6 +223,48 @@ fn a_cache_remembers_chains_of_trusted_roots_only() {
     assert_eq!(remembered(&[&trusted], 1034), 1);
     assert_eq!(remembered(&[&rogue, &trusted], 1035), 1);
     assert_eq!(remembered(&[&trusted, &rogue], 1036), 1);
+}
+
+/// Key packages are the originator's; that a hop on the way is trusted makes a stranger none.
+#[test]
+fn a_cache_remembers_key_packages_of_trusted_originators_only() {
+    let world = World::new();
+    let key_package = package(&world.user);
+    let [of_user, of_planner] =
+        [(&world.user, 1070), (&world.planner, 1071)].map(|(agent, n)| world.chain(agent.id(), n));
+    let remembered = |authority: Option<&DelegationChain>, number| {
+        let mut draft = Draft::new(&world.user)
+            .to(world.worker.id())
+            .next(world.planner.id())
+            .key_package(&key_package);
+        if let Some(chain) = authority {
+            draft = draft.authority(chain);
+        }
+        let sent = draft.sign(NOW, entropy(number)).expect("an envelope");
+        let relay = world.verifier(world.planner.id());
+        let bytes = Envelope::decode(sent.as_bytes(), relay.limits())
+            .and_then(|envelope| envelope.verify_as_relay(&relay, NOW))
+            .expect("the planner is next")
+            .onward(&world.planner)
+            .authority(&of_planner)
+            .next(world.worker.id())
+            .sign(NOW, entropy(number + 1))
+            .expect("a second hop");
+        let verifier = world.verifier(world.worker.id());
+        let (mut cache, mut keys) = (AuthorityCache::new(8), KeyCache::new(8));
+        assert!(keys.is_empty());
+        let mut aids = Aids::default();
+        (aids.cache, aids.keys) = (Some(&mut cache), Some(&mut keys));
+        Envelope::decode(&bytes, verifier.limits())
+            .and_then(|envelope| envelope.verify_with::<Reader>(&verifier, NOW, aids))
+            .expect("it is for the worker");
+        // Whose signature held, whoever trusts them: the user, the planner, and the issuer of chains.
+        assert!(!keys.is_empty());
+        assert_eq!(format!("{keys:?}"), "KeyCache(3 keys)");
+        cache.len()
+    };
+    assert_eq!(remembered(None, 1072), 1, "the planner's chain");
+    assert_eq!(remembered(Some(&of_user), 1074), 3, "both chains and the key package");
 }
 
 #[test]
