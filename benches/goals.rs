@@ -134,7 +134,7 @@ impl Bench {
         assert!(envelopes.iter().all(|bytes| floor::decode(bytes).is_some()));
         let [ours, by_hand] = race(
             ROUNDS,
-            [&mut |at| often(|| decode(pick(&envelopes, at)).digest()), &mut |at| {
+            [&mut |at| often(|| decode(pick(&envelopes, at))), &mut |at| {
                 often(|| floor::decode(pick(&envelopes, at)))
             }],
         );

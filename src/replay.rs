@@ -124,7 +124,7 @@ pub(crate) struct Path<'e> {
     pub(crate) envelope: HeaderDigest,
     pub(crate) created: Timestamp,
     pub(crate) expires: Timestamp,
-    /// Id and count of each hop, in order, never empty.
+    /// Id and count of each hop, in order; may be left empty for an envelope that the window does not remember.
     pub(crate) hops: &'e [(HopId, usize)],
 }
 
@@ -148,6 +148,11 @@ impl ReplayWindow {
     /// Tells whether none is remembered.
     pub fn is_empty(&self) -> bool {
         self.envelopes.is_empty()
+    }
+
+    /// Tells whether an envelope with this header was admitted.
+    pub(crate) fn remembers(&self, envelope: &HeaderDigest) -> bool {
+        self.envelopes.contains_key(envelope)
     }
 
     /// Says how an envelope relates to what was admitted. It runs before any signature is checked, so it gives a reason to

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use sha2::{Digest as _, Sha256};
 
 use crate::Error;
-use crate::cbor::{Buffer, Decoder, Encoder};
+use crate::cbor::{Buffer, Decoder, Encoder, Fault};
 use crate::digest::Digest;
 use crate::identity::AgentId;
 use crate::signature::{Check, SignatureFault, SigningKey};
@@ -69,12 +69,12 @@ pub(crate) struct Statement<'a> {
 
 impl<'a> Statement<'a> {
     /// Reads a statement whose protected header is exactly `{1: -19}`.
-    pub(crate) fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Error> {
+    pub(crate) fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Fault> {
         Self::read(decoder, false).map(|(statement, _)| statement)
     }
 
     /// Reads a statement whose protected header is exactly `{1: -19, 4: kid}`, the kid a public key.
-    pub(crate) fn decode_with_key_id(decoder: &mut Decoder<'a>) -> Result<(Self, AgentId), Error> {
+    pub(crate) fn decode_with_key_id(decoder: &mut Decoder<'a>) -> Result<(Self, AgentId), Fault> {
         let offset = decoder.offset();
         let (statement, key_id) = Self::read(decoder, true)?;
         let key_id =
@@ -85,7 +85,7 @@ impl<'a> Statement<'a> {
     fn read(
         decoder: &mut Decoder<'a>,
         with_key_id: bool,
-    ) -> Result<(Self, Option<AgentId>), Error> {
+    ) -> Result<(Self, Option<AgentId>), Fault> {
         decoder.array_of(4)?;
         let (mut inner, protected) = decoder.embedded()?;
         let mut header = inner.map("protected header")?;

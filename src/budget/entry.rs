@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::{Amounts, DepthRule, Dimension, Terms, Wider};
 use crate::Error;
-use crate::cbor::{Decoder, Encoder};
+use crate::cbor::{Decoder, Encoder, Fault};
 use crate::digest::{AllotmentId, Digest, EntryId, LinkId};
 use crate::identity::{AgentId, SigningKey, agent_id};
 use crate::signature::Check;
@@ -508,7 +508,7 @@ pub(super) fn totals(decoder: &mut Decoder<'_>) -> Result<Amounts, Error> {
     Ok(amounts)
 }
 
-fn request(decoder: &mut Decoder<'_>) -> Result<Option<[u8; 32]>, Error> {
+fn request(decoder: &mut Decoder<'_>) -> Result<Option<[u8; 32]>, Fault> {
     if decoder.null() { Ok(None) } else { decoder.fixed().map(|request| Some(*request)) }
 }
 

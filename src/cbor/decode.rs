@@ -1,5 +1,6 @@
 //! Reads deterministic CBOR without copying, and refuses every other form at its offset.
 
+use alloc::boxed::Box;
 use core::cmp::Ordering;
 
 use super::{ARRAY, BYTES, MAP, MAX_UINT, NEGATIVE, NULL, TEXT, UINT};
@@ -9,6 +10,31 @@ use crate::Error;
 mod walk;
 #[cfg(any(test, fuzzing))]
 pub(crate) use walk::rewrite;
+
+/// An error on its way out of a decoder. One word, so that the results of reading stay in registers: an [`Error`] has ten, and
+/// what reads an envelope's elements would write and look through them for each item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault(Box<Error>);
+
+impl From<Error> for Fault {
+    #[cold]
+    #[inline(never)]
+    fn from(error: Error) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl From<Fault> for Error {
+    #[cold]
+    fn from(fault: Fault) -> Self {
+        *fault.0
+    }
+}
+
+#[cold]
+fn refuse<T>(error: Error) -> Result<T, Fault> {
+    Err(error.into())
+}
 
 /// A cursor over borrowed bytes. Offsets in errors count from the start of the outermost input.
 #[derive(Clone, Debug)]
@@ -39,119 +65,126 @@ impl<'a> Decoder<'a> {
     }
 
     /// Ends the reading: nothing may be left.
-    #[inline]
-    pub(crate) fn finish(self) -> Result<(), Error> {
+    #[inline(always)]
+    pub(crate) fn finish(self) -> Result<(), Fault> {
         match self.input.len() - self.at {
             0 => Ok(()),
-            count => Err(Error::TrailingBytes { offset: self.offset(), count }),
+            count => refuse(Error::TrailingBytes { offset: self.offset(), count }),
         }
     }
 
     /// Reads an unsigned integer up to 2^53 − 1.
-    #[inline]
-    pub(crate) fn uint(&mut self) -> Result<u64, Error> {
+    #[inline(always)]
+    pub(crate) fn uint(&mut self) -> Result<u64, Fault> {
         self.uint_up_to(MAX_UINT)
     }
 
-    #[inline]
-    pub(crate) fn uint_up_to(&mut self, maximum: u64) -> Result<u64, Error> {
+    #[inline(always)]
+    pub(crate) fn uint_up_to(&mut self, maximum: u64) -> Result<u64, Fault> {
         let offset = self.offset();
         let value = self.expect(UINT)?;
-        if value > maximum { Err(Error::IntegerTooLarge { offset, maximum }) } else { Ok(value) }
+        if value > maximum { refuse(Error::IntegerTooLarge { offset, maximum }) } else { Ok(value) }
     }
 
     /// Reads the integer `value`, which the format fixes; `name` says what it stands for.
-    pub(crate) fn constant(&mut self, value: i64, name: &'static str) -> Result<(), Error> {
+    pub(crate) fn constant(&mut self, value: i64, name: &'static str) -> Result<(), Fault> {
         let offset = self.offset();
         if self.integer()? == value {
             Ok(())
         } else {
-            Err(Error::WrongConstant { offset, expected: name })
+            refuse(Error::WrongConstant { offset, expected: name })
         }
     }
 
-    #[inline]
-    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Error> {
+    #[inline(always)]
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Fault> {
         let offset = self.offset();
         let length = self.expect(BYTES)?;
         self.take(offset, length)
     }
 
     /// Reads a byte string of exactly `N` bytes.
-    #[inline]
-    pub(crate) fn fixed<const N: usize>(&mut self) -> Result<&'a [u8; N], Error> {
+    #[inline(always)]
+    pub(crate) fn fixed<const N: usize>(&mut self) -> Result<&'a [u8; N], Fault> {
         let offset = self.offset();
         let bytes = self.bytes()?;
-        bytes.try_into().map_err(|_| Error::WrongLength { offset, expected: N, found: bytes.len() })
+        bytes
+            .try_into()
+            .or_else(|_| refuse(Error::WrongLength { offset, expected: N, found: bytes.len() }))
     }
 
     /// Reads a byte string and opens its content for reading; offsets go on counting.
-    #[inline]
-    pub(crate) fn embedded(&mut self) -> Result<(Decoder<'a>, &'a [u8]), Error> {
+    #[inline(always)]
+    pub(crate) fn embedded(&mut self) -> Result<(Decoder<'a>, &'a [u8]), Fault> {
         let bytes = self.bytes()?;
         Ok((Decoder::at(bytes, self.offset() - bytes.len()), bytes))
     }
 
-    #[inline]
-    pub(crate) fn text(&mut self) -> Result<&'a str, Error> {
+    #[inline(always)]
+    pub(crate) fn text(&mut self) -> Result<&'a str, Fault> {
         let offset = self.offset();
         let length = self.expect(TEXT)?;
-        core::str::from_utf8(self.take(offset, length)?).map_err(|_| Error::InvalidUtf8 { offset })
+        core::str::from_utf8(self.take(offset, length)?)
+            .or_else(|_| refuse(Error::InvalidUtf8 { offset }))
     }
 
     /// Reads the head of an array and returns its number of items, which is at most the bytes that are left.
-    #[inline]
-    pub(crate) fn array(&mut self) -> Result<usize, Error> {
+    #[inline(always)]
+    pub(crate) fn array(&mut self) -> Result<usize, Fault> {
         let offset = self.offset();
         let items = self.expect(ARRAY)?;
         self.countable(offset, items)
     }
 
     /// Reads the head of an array whose items take at least `size` bytes each, and returns their number.
-    pub(crate) fn items(&mut self, size: usize) -> Result<usize, Error> {
+    pub(crate) fn items(&mut self, size: usize) -> Result<usize, Fault> {
         let offset = self.offset();
         let items = self.array()?;
         // So that what is reserved for the items stays in proportion to the input.
         if items > (self.input.len() - self.at) / size {
-            return Err(Error::Truncated { offset });
+            return refuse(Error::Truncated { offset });
         }
         Ok(items)
     }
 
     /// Reads the head of an array of exactly `expected` items.
-    #[inline]
-    pub(crate) fn array_of(&mut self, expected: usize) -> Result<(), Error> {
+    #[inline(always)]
+    pub(crate) fn array_of(&mut self, expected: usize) -> Result<(), Fault> {
         let offset = self.offset();
         let found = self.array()?;
-        if found == expected { Ok(()) } else { Err(Error::WrongCount { offset, expected, found }) }
+        if found == expected {
+            Ok(())
+        } else {
+            refuse(Error::WrongCount { offset, expected, found })
+        }
     }
 
     /// Reads the head of an array that must not be empty and returns its number of items.
-    pub(crate) fn array_nonempty(&mut self, what: &'static str) -> Result<usize, Error> {
+    pub(crate) fn array_nonempty(&mut self, what: &'static str) -> Result<usize, Fault> {
         let offset = self.offset();
         match self.array()? {
-            0 => Err(Error::Empty { offset, what }),
+            0 => refuse(Error::Empty { offset, what }),
             items => Ok(items),
         }
     }
 
     /// Reads the head of a map and returns its number of pairs.
-    #[inline]
-    pub(crate) fn pairs(&mut self) -> Result<usize, Error> {
+    #[inline(always)]
+    pub(crate) fn pairs(&mut self) -> Result<usize, Fault> {
         let offset = self.offset();
         let pairs = self.expect(MAP)?;
         self.countable(offset, pairs.saturating_mul(2)).map(|items| items / 2)
     }
 
     /// Opens a map whose keys are integers; `name` appears in errors.
-    #[inline]
-    pub(crate) fn map(&mut self, name: &'static str) -> Result<Map<'_, 'a>, Error> {
+    #[inline(always)]
+    pub(crate) fn map(&mut self, name: &'static str) -> Result<Map<'_, 'a>, Fault> {
         let left = self.pairs()?;
         Ok(Map { decoder: self, name, left, last: None, next: None })
     }
 
     /// Reads a null, if that is what comes next.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn null(&mut self) -> bool {
         let null = self.input.get(self.at) == Some(&NULL);
         if null {
@@ -161,20 +194,24 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads the members of a set of `count` items, strictly ascending by their encoded bytes.
-    pub(crate) fn set<T>(
+    pub(crate) fn set<T, E: From<Fault>>(
         &mut self,
         count: usize,
-        mut member: impl FnMut(&mut Self) -> Result<T, Error>,
+        mut member: impl FnMut(&mut Self) -> Result<T, E>,
         mut each: impl FnMut(T),
-    ) -> Result<(), Error> {
+    ) -> Result<(), E> {
         let mut last: Option<&[u8]> = None;
         for _ in 0..count {
             let offset = self.offset();
             let value = member(self)?;
             let encoded = self.since(offset);
             match last.map(|last| last.cmp(encoded)) {
-                Some(Ordering::Equal) => return Err(Error::DuplicateMember { offset }),
-                Some(Ordering::Greater) => return Err(Error::UnsortedSet { offset }),
+                Some(Ordering::Equal) => {
+                    return Err(Fault::from(Error::DuplicateMember { offset }).into());
+                }
+                Some(Ordering::Greater) => {
+                    return Err(Fault::from(Error::UnsortedSet { offset }).into());
+                }
                 _ => last = Some(encoded),
             }
             each(value);
@@ -183,7 +220,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Passes over one item of any shape, for [`Map::later`] only; counts what is open instead of recursing.
-    fn skip(&mut self) -> Result<(), Error> {
+    fn skip(&mut self) -> Result<(), Fault> {
         let mut open = 1_u64;
         while open > 0 {
             let offset = self.offset();
@@ -200,82 +237,73 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    pub(super) fn integer(&mut self) -> Result<i64, Error> {
+    pub(super) fn integer(&mut self) -> Result<i64, Fault> {
         let offset = self.offset();
         let (major, argument) = self.head()?;
         if major != UINT && major != NEGATIVE {
-            return Err(wrong_type(offset, UINT, major));
+            return refuse(wrong_type(offset, UINT, major));
         }
-        let magnitude = i64::try_from(argument)
-            .map_err(|_| Error::IntegerTooLarge { offset, maximum: i64::MAX.cast_unsigned() })?;
+        let magnitude = i64::try_from(argument).or_else(|_| {
+            refuse(Error::IntegerTooLarge { offset, maximum: i64::MAX.cast_unsigned() })
+        })?;
         Ok(if major == UINT { magnitude } else { -1 - magnitude })
     }
 
-    #[inline]
-    fn expect(&mut self, expected: u8) -> Result<u64, Error> {
-        let offset = self.offset();
-        let (major, argument) = self.head()?;
-        if major == expected { Ok(argument) } else { Err(wrong_type(offset, expected, major)) }
-    }
-
-    /// Reads a head in its shortest form: RFC 8949 §3 and §4.2.1.
-    #[inline]
-    pub(super) fn head(&mut self) -> Result<(u8, u64), Error> {
-        match self.short_head() {
-            Some(head) => Ok(head),
-            None => self.any_head(),
-        }
-    }
-
-    /// Reads a head of one byte, or of two or three with an argument that needs them, of an item with a major type from 0 to
-    /// 5. These are nearly all heads that there are; whatever else may be there, and all errors, are for [`any_head`](Self::any_head),
-    /// which reads these as well.
-    #[inline]
-    fn short_head(&mut self) -> Option<(u8, u64)> {
-        let rest = self.input.get(self.at..)?;
-        let first = *rest.first()?;
-        let (major, info) = (first >> 5, first & 0x1f);
-        if major > MAP {
-            return None;
-        }
-        if info < 24 {
-            self.at += 1;
-            return Some((major, u64::from(info)));
-        }
-        match (info, rest) {
-            (24, [_, argument, ..]) if *argument >= 24 => {
-                self.at += 2;
-                Some((major, u64::from(*argument)))
+    /// Reads the head of an item of this major type and returns its argument.
+    ///
+    /// Heads of one byte, and those of two or three whose argument needs them, are nearly all that there are; what else may be
+    /// there, and all errors, are for [`head`](Self::head), which reads these as well.
+    #[inline(always)]
+    fn expect(&mut self, expected: u8) -> Result<u64, Fault> {
+        if let Some([first, rest @ ..]) = self.input.get(self.at..) {
+            // Below 32 if it is of this type.
+            match (first ^ (expected << 5), rest) {
+                (info @ 0..24, _) => {
+                    self.at += 1;
+                    return Ok(u64::from(info));
+                }
+                (24, [argument, ..]) if *argument >= 24 => {
+                    self.at += 2;
+                    return Ok(u64::from(*argument));
+                }
+                (25, [high, low, ..]) if *high > 0 => {
+                    self.at += 3;
+                    return Ok(u64::from(u16::from_be_bytes([*high, *low])));
+                }
+                _ => {}
             }
-            (25, [_, high, low, ..]) if *high > 0 => {
-                self.at += 3;
-                Some((major, u64::from(u16::from_be_bytes([*high, *low]))))
-            }
-            _ => None,
         }
+        self.expect_any(expected)
     }
 
     #[inline(never)]
-    fn any_head(&mut self) -> Result<(u8, u64), Error> {
+    fn expect_any(&mut self, expected: u8) -> Result<u64, Fault> {
+        let offset = self.offset();
+        let (major, argument) = self.head()?;
+        if major == expected { Ok(argument) } else { refuse(wrong_type(offset, expected, major)) }
+    }
+
+    /// Reads a head in its shortest form: RFC 8949 §3 and §4.2.1.
+    pub(super) fn head(&mut self) -> Result<(u8, u64), Fault> {
         let offset = self.offset();
         let Some(&first) = self.input.get(self.at) else {
-            return Err(Error::Truncated { offset });
+            return refuse(Error::Truncated { offset });
         };
         let (major, info) = (first >> 5, first & 0x1f);
         if info == 31 {
-            return Err(Error::IndefiniteLength { offset });
+            return refuse(Error::IndefiniteLength { offset });
         }
         if (28..=30).contains(&info) {
-            return Err(Error::ReservedEncoding { offset });
+            return refuse(Error::ReservedEncoding { offset });
         }
         match (major, info) {
-            (6, _) => return Err(Error::Tag { offset }),
-            (7, 25..=27) => return Err(Error::Float { offset }),
+            (6, _) => return refuse(Error::Tag { offset }),
+            (7, 25..=27) => return refuse(Error::Float { offset }),
             (7, 22) => {
                 self.at += 1;
                 return Ok((7, 22));
             }
-            (7, _) => return Err(Error::SimpleValue { offset }),
+            (7, _) => return refuse(Error::SimpleValue { offset }),
             (_, 0..=23) => {
                 self.at += 1;
                 return Ok((major, u64::from(info)));
@@ -285,35 +313,35 @@ impl<'a> Decoder<'a> {
         let width = 1 << (info - 24);
         let end = self.at + 1 + width;
         let Some(argument) = self.input.get(self.at + 1..end) else {
-            return Err(Error::Truncated { offset });
+            return refuse(Error::Truncated { offset });
         };
         let argument = argument.iter().fold(0, |value, byte| (value << 8) + u64::from(*byte));
         let least = if width == 1 { 24 } else { 1 << (4 * width) };
         if argument < least {
-            return Err(Error::LongInteger { offset });
+            return refuse(Error::LongInteger { offset });
         }
         self.at = end;
         Ok((major, argument))
     }
 
-    #[inline]
-    fn take(&mut self, offset: usize, length: u64) -> Result<&'a [u8], Error> {
+    #[inline(always)]
+    fn take(&mut self, offset: usize, length: u64) -> Result<&'a [u8], Fault> {
         let rest = &self.input[self.at..];
         match usize::try_from(length).ok().and_then(|length| rest.get(..length)) {
             Some(taken) => {
                 self.at += taken.len();
                 Ok(taken)
             }
-            None => Err(Error::Truncated { offset }),
+            None => refuse(Error::Truncated { offset }),
         }
     }
 
     /// Every item takes a byte at least, so a count beyond the bytes left is a lie told before any memory is spent.
-    #[inline]
-    fn countable(&self, offset: usize, items: u64) -> Result<usize, Error> {
+    #[inline(always)]
+    fn countable(&self, offset: usize, items: u64) -> Result<usize, Fault> {
         match usize::try_from(items) {
             Ok(items) if items <= self.input.len() - self.at => Ok(items),
-            _ => Err(Error::Truncated { offset }),
+            _ => refuse(Error::Truncated { offset }),
         }
     }
 }
@@ -329,36 +357,36 @@ pub(crate) struct Map<'d, 'a> {
 
 impl<'a> Map<'_, 'a> {
     /// Goes to the value of `key`, which must be there.
-    #[inline]
-    pub(crate) fn required(&mut self, key: i64) -> Result<&mut Decoder<'a>, Error> {
+    #[inline(always)]
+    pub(crate) fn required(&mut self, key: i64) -> Result<&mut Decoder<'a>, Fault> {
         if self.find(key)? {
             return Ok(self.decoder);
         }
-        Err(self.missing(key))
+        refuse(self.missing(key))
     }
 
     /// Goes to the value of `key`, if it is there.
-    #[inline]
-    pub(crate) fn optional(&mut self, key: i64) -> Result<Option<&mut Decoder<'a>>, Error> {
+    #[inline(always)]
+    pub(crate) fn optional(&mut self, key: i64) -> Result<Option<&mut Decoder<'a>>, Fault> {
         Ok(if self.find(key)? { Some(self.decoder) } else { None })
     }
 
     /// Ends the map: no other key may be left.
-    #[inline]
-    pub(crate) fn end(self) -> Result<(), Error> {
+    #[inline(always)]
+    pub(crate) fn end(self) -> Result<(), Fault> {
         if self.is_exhausted() { Ok(()) } else { self.refuse_rest() }
     }
 
-    #[inline]
+    #[inline(always)]
     fn is_exhausted(&self) -> bool {
         self.left == 0 && self.next.is_none()
     }
 
     #[inline(never)]
-    fn refuse_rest(mut self) -> Result<(), Error> {
+    fn refuse_rest(mut self) -> Result<(), Fault> {
         match self.peek()? {
             None => Ok(()),
-            Some((key, offset)) => Err(Error::UnknownKey { offset, key, map: self.name }),
+            Some((key, offset)) => refuse(Error::UnknownKey { offset, key, map: self.name }),
         }
     }
 
@@ -384,8 +412,8 @@ impl<'a> Map<'_, 'a> {
         None
     }
 
-    #[inline]
-    fn find(&mut self, key: i64) -> Result<bool, Error> {
+    #[inline(always)]
+    fn find(&mut self, key: i64) -> Result<bool, Fault> {
         if self.is_exhausted() {
             return Ok(false);
         }
@@ -399,7 +427,7 @@ impl<'a> Map<'_, 'a> {
     }
 
     /// Tells whether the next key has not been looked at, takes one byte, and is this one, in its place: the usual case.
-    #[inline]
+    #[inline(always)]
     fn is_next(&self, key: i64) -> bool {
         let next = self.decoder.input.get(self.decoder.at).copied();
         self.next.is_none()
@@ -409,12 +437,12 @@ impl<'a> Map<'_, 'a> {
     }
 
     #[inline(never)]
-    fn find_any(&mut self, key: i64) -> Result<bool, Error> {
+    fn find_any(&mut self, key: i64) -> Result<bool, Fault> {
         let Some((found, offset)) = self.peek()? else {
             return Ok(false);
         };
         match order(found).cmp(&order(key)) {
-            Ordering::Less => Err(Error::UnknownKey { offset, key: found, map: self.name }),
+            Ordering::Less => refuse(Error::UnknownKey { offset, key: found, map: self.name }),
             Ordering::Greater => Ok(false),
             Ordering::Equal => {
                 self.next = None;
@@ -423,13 +451,13 @@ impl<'a> Map<'_, 'a> {
         }
     }
 
-    fn peek(&mut self) -> Result<Option<(i64, usize)>, Error> {
+    fn peek(&mut self) -> Result<Option<(i64, usize)>, Fault> {
         if self.next.is_none() && self.left > 0 {
             let offset = self.decoder.offset();
             let key = self.decoder.integer()?;
             match self.last.map(|last| order(last).cmp(&order(key))) {
-                Some(Ordering::Equal) => return Err(Error::DuplicateKey { offset }),
-                Some(Ordering::Greater) => return Err(Error::UnsortedKey { offset }),
+                Some(Ordering::Equal) => return refuse(Error::DuplicateKey { offset }),
+                Some(Ordering::Greater) => return refuse(Error::UnsortedKey { offset }),
                 _ => {}
             }
             self.left -= 1;

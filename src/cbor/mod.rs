@@ -8,7 +8,7 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decode::{Decoder, Map};
+pub(crate) use decode::{Decoder, Fault, Map};
 pub(crate) use encode::{Buffer, Encoder, Sink};
 
 #[cfg(any(test, fuzzing))]

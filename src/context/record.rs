@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::kind::AnyKind;
-use crate::cbor::{Decoder, Encoder};
+use crate::cbor::{Decoder, Encoder, Fault};
 use crate::digest::{Digest, ElementId, HeaderDigest, Use, hash};
 use crate::identity::AgentId;
 use crate::limits::{NAME, is_printable, within};
@@ -38,6 +38,8 @@ pub(crate) struct Refs<'a> {
 }
 
 impl<'a> Refs<'a> {
+    pub(crate) const NONE: Self = Self { encoded: &[] };
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = ElementId> + 'a {
         let mut decoder = Decoder::new(self.encoded);
         core::iter::from_fn(move || decoder.fixed().ok().map(|id| ElementId(*id)))
@@ -46,11 +48,12 @@ impl<'a> Refs<'a> {
 
 impl<'a> Record<'a> {
     /// Reads the record of element `index`.
+    #[inline(always)]
     pub(crate) fn decode(
         decoder: &mut Decoder<'a>,
         index: usize,
         limits: &Limits,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Fault> {
         let mut map = decoder.map("record")?;
         let number = map.required(1)?.uint()?;
         let kind = AnyKind::from_number(number)
@@ -75,14 +78,14 @@ impl<'a> Record<'a> {
         if matches!(kind, AnyKind::Control(_))
             && (sealed.is_some() || elidable || !refs.encoded.is_empty())
         {
-            return Err(Error::ControlRecord { element: index });
+            return Err(Error::ControlRecord { element: index }.into());
         }
         Ok(Self { kind, commit, sealed, refs, elidable })
     }
 }
 
 impl<'a> SealedTo<'a> {
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Error> {
+    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Fault> {
         decoder.array_of(2)?;
         let offset = decoder.offset();
         let audience = usize::try_from(decoder.uint()?)
@@ -133,14 +136,15 @@ pub(crate) struct Plain<'a> {
 }
 
 impl<'a> Plain<'a> {
-    pub(crate) fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Error> {
+    #[inline(always)]
+    pub(crate) fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Fault> {
         decoder.array_of(3)?;
         let salt = decoder.fixed()?;
         let offset = decoder.offset();
         let content_type = decoder.text()?;
         if content_type.len() > NAME || !is_printable(content_type) {
             let expected = "a content type of 256 bytes at most without control characters";
-            return Err(Error::InvalidValue { offset, expected });
+            return Err(Error::InvalidValue { offset, expected }.into());
         }
         let content = decoder.bytes()?;
         Ok(Self { salt, content_type, content })

@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use crate::budget::Terms;
-use crate::cbor::{Decoder, Encoder};
+use crate::cbor::{Decoder, Encoder, Fault};
 use crate::digest::{ConversationId, LinkId, TokenId};
 use crate::identity::{AgentId, agent_id};
 use crate::limits::{NAME, is_printable};
@@ -56,7 +56,7 @@ pub(crate) struct RootClaims<'a> {
 }
 
 impl<'a> LinkClaims<'a> {
-    fn decode(decoder: &mut Decoder<'a>, is_root: bool) -> Result<Self, Error> {
+    fn decode(decoder: &mut Decoder<'a>, is_root: bool) -> Result<Self, Fault> {
         let mut map = decoder.map("link claims")?;
         let root = if is_root {
             let issuer = name(map.required(ISS)?)?;
@@ -69,7 +69,7 @@ impl<'a> LinkClaims<'a> {
         let expires = Timestamp::from_unix_seconds(map.required(EXP)?.uint()?);
         let not_before = Timestamp::from_unix_seconds(map.required(NBF)?.uint()?);
         if expires <= not_before {
-            return Err(Error::WindowReversed { not_before, expires });
+            return Err(Error::WindowReversed { not_before, expires }.into());
         }
         let token = TokenId(*map.required(CTI)?.fixed()?);
         let holder = map.required(CNF).and_then(confirmation)?;
@@ -147,18 +147,18 @@ impl<'a> LinkClaims<'a> {
 }
 
 /// Reads a name: 1 to 256 bytes of text.
-pub(crate) fn name<'a>(decoder: &mut Decoder<'a>) -> Result<&'a str, Error> {
+pub(crate) fn name<'a>(decoder: &mut Decoder<'a>) -> Result<&'a str, Fault> {
     let offset = decoder.offset();
     let text = decoder.text()?;
     if text.is_empty() || text.len() > NAME || !is_printable(text) {
         let expected = "a name of 1 to 256 bytes without control characters";
-        return Err(Error::InvalidValue { offset, expected });
+        return Err(Error::InvalidValue { offset, expected }.into());
     }
     Ok(text)
 }
 
 /// Reads `{1: {1: 1, -1: 6, -2: key}}`: a confirmation claim with an Ed25519 COSE_Key.
-fn confirmation(decoder: &mut Decoder<'_>) -> Result<AgentId, Error> {
+fn confirmation(decoder: &mut Decoder<'_>) -> Result<AgentId, Fault> {
     let mut cnf = decoder.map("confirmation")?;
     let mut key = cnf.required(1)?.map("COSE_Key")?;
     key.required(1)?.constant(1, "key type 1 (OKP)")?;
@@ -184,7 +184,7 @@ impl<'a> Link<'a> {
     pub(crate) fn decode(
         decoder: &mut Decoder<'a>,
         above: Option<&Link<'a>>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Fault> {
         let (statement, signer) = match above {
             None => Statement::decode_with_key_id(decoder)?,
             Some(above) => (Statement::decode(decoder)?, above.claims.holder),

@@ -454,7 +454,8 @@ impl Story {
         use crate::cbor::Encoder;
         use crate::context::{AnyKind, control_commit, encode_record};
         let mut envelope = Envelope::decode(first, &Limits::default()).expect("well formed");
-        envelope.check_element_chain().expect("hop 0 covers its elements");
+        let digest = envelope.digest();
+        envelope.check_element_chain(&digest).expect("hop 0 covers its elements");
         let author = self.planner.id();
         let commit = control_commit(&author, Control::Report.number(), report);
         let record = encode_record(AnyKind::Control(Control::Report), &commit, None, &[], false);

@@ -1,5 +1,5 @@
-//! An envelope as received: its form, its counts and its structure are checked; of hashes there are only the ids of header,
-//! hops and statements, and nothing is verified. SPEC §9.2.
+//! An envelope as received: its form, its counts and its structure are checked; nothing is hashed but what links and entries
+//! name each other by, and nothing is verified. SPEC §9.2.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,8 +8,8 @@ use core::fmt;
 use super::header::{self, Header};
 use super::hop::{RawHop, before_hop_0, hop_count};
 use crate::budget::{Event, Lineage, SignedEntry, read_history};
-use crate::cbor::{Decoder, MAX_UINT};
-use crate::context::{AnyKind, Control, ElementChain, Plain, Record};
+use crate::cbor::{Decoder, Fault, MAX_UINT};
+use crate::context::{AnyKind, Control, ElementChain, Kind, Plain, Record, Refs};
 use crate::delegation::Chain;
 use crate::digest::{ElementId, HeaderDigest, HopId};
 use crate::identity::{AgentId, UnverifiedKeyPackage};
@@ -37,7 +37,6 @@ pub struct Envelope<'a> {
     /// All hops, without the head of their array.
     pub(crate) encoded_hops: &'a [u8],
     pub(crate) header: Header<'a>,
-    pub(crate) digest: HeaderDigest,
     pub(crate) elements: Vec<RawElement<'a>>,
     pub(crate) hops: Vec<RawHop<'a>>,
     /// How many signatures there are besides hop 0's.
@@ -55,9 +54,28 @@ pub(crate) struct RawElement<'a> {
     pub(crate) hop: usize,
     /// The hop that lists it as absent.
     pub(crate) absent_by: Option<usize>,
-    /// The element chain before it and after it; right only once the chain has been verified.
-    pub(crate) before: [u8; 32],
+    /// The element chain after it; right only once the chain has been verified.
     pub(crate) id: ElementId,
+}
+
+impl RawElement<'_> {
+    const fn unread() -> Self {
+        Self {
+            encoded_record: &[],
+            record: Record {
+                kind: AnyKind::Content(Kind::User),
+                commit: &[0; 32],
+                sealed: None,
+                refs: Refs::NONE,
+                elidable: false,
+            },
+            encoded_body: None,
+            body: Body::None,
+            hop: 0,
+            absent_by: None,
+            id: ElementId([0; 32]),
+        }
+    }
 }
 
 /// A body as received. What is large and rare lies apart, so that the many elements without it stay small.
@@ -95,7 +113,6 @@ impl<'a> Envelope<'a> {
         let (mut inner, encoded_header) = decoder.embedded()?;
         let header = Header::decode(&mut inner, limits)?;
         inner.finish()?;
-        let digest = header::digest(encoded_header);
         let count = within(limits.elements, decoder.items(ELEMENT)?, "elements")?;
         let start = decoder.offset();
         let mut sums = Sums::default();
@@ -107,9 +124,7 @@ impl<'a> Envelope<'a> {
         let start = decoder.offset();
         let mut hops: Vec<RawHop<'a>> = Vec::with_capacity(count);
         for index in 0..count {
-            let prev = hops.last().map_or(before_hop_0(&digest), |hop| hop.id.as_bytes());
-            let hop = RawHop::decode(&mut decoder, index, &header, prev, limits)?;
-            hops.push(hop);
+            hops.push(RawHop::decode(&mut decoder, index, &header, limits)?);
         }
         let encoded_hops = decoder.since(start);
         decoder.finish()?;
@@ -119,7 +134,6 @@ impl<'a> Envelope<'a> {
             encoded_elements,
             encoded_hops,
             header,
-            digest,
             elements,
             hops,
             signatures,
@@ -139,19 +153,35 @@ impl<'a> Envelope<'a> {
         &self.header
     }
 
-    /// Returns the digest of the header, which names the envelope.
-    pub const fn digest(&self) -> HeaderDigest {
-        self.digest
+    /// Computes the digest of the header, which names the envelope.
+    pub fn digest(&self) -> HeaderDigest {
+        header::digest(self.encoded_header)
     }
 
-    /// Returns the id of the last hop, which commits to the whole path and all elements.
+    /// Computes the id of the last hop, which commits to the whole path and all elements.
     pub fn tip(&self) -> HopId {
-        self.last_hop().id
+        self.hop_id(self.hops.len() - 1)
     }
 
-    /// Returns the id of hop 0, which commits to the header and all elements of the originator.
+    /// Computes the id of hop 0, which commits to the header and all elements of the originator.
     pub fn origin(&self) -> HopId {
-        self.hops[0].id
+        self.hop_id(0)
+    }
+
+    /// Computes the id of a hop.
+    pub(crate) fn hop_id(&self, index: usize) -> HopId {
+        let digest = self.digest();
+        self.hop_ids(&digest).nth(index).expect("a hop of this envelope")
+    }
+
+    /// Computes the id of each hop, from hop 0 on.
+    pub(crate) fn hop_ids(&self, digest: &HeaderDigest) -> impl Iterator<Item = HopId> {
+        let mut prev = *before_hop_0(digest);
+        self.hops.iter().map(move |hop| {
+            let id = hop.id(&prev);
+            prev = *id.as_bytes();
+            id
+        })
     }
 
     pub(crate) fn last_hop(&self) -> &RawHop<'a> {
@@ -161,6 +191,14 @@ impl<'a> Envelope<'a> {
     /// Returns the author of an element.
     pub(crate) fn author(&self, element: &RawElement<'_>) -> AgentId {
         self.hops[element.hop].signer
+    }
+
+    /// Returns the element chain before an element; right only once the chain has been verified.
+    pub(crate) fn before<'s>(&'s self, index: usize, digest: &'s HeaderDigest) -> &'s [u8; 32] {
+        match index.checked_sub(1) {
+            None => digest.as_bytes(),
+            Some(earlier) => self.elements[earlier].id.as_bytes(),
+        }
     }
 
     /// Returns how many elements there were when the hop left.
@@ -318,14 +356,13 @@ impl<'a> Envelope<'a> {
     }
 
     /// Hashes the records and compares the chain with the head of every hop, filling in the elements' ids.
-    pub(crate) fn check_element_chain(&mut self) -> Result<(), Error> {
-        let mut chain = ElementChain::begin(&self.digest);
+    pub(crate) fn check_element_chain(&mut self, digest: &HeaderDigest) -> Result<(), Error> {
+        let mut chain = ElementChain::begin(digest);
         let mut index = 0;
         for hop in 0..self.hops.len() {
             let from = index;
             let until = self.count_at(hop);
             for element in self.elements.get_mut(from..until).into_iter().flatten() {
-                element.before = chain.0;
                 element.id = chain.push(element.encoded_record);
             }
             if chain.0 != *self.hops[hop].head {
@@ -350,21 +387,21 @@ struct Sums {
 
 impl Sums {
     /// Counts a body of this kind before it is read.
-    fn begin(&mut self, kind: AnyKind, limits: &Limits) -> Result<(), Error> {
-        match kind {
-            AnyKind::Control(Control::Authority) => {
+    fn begin(&mut self, control: Control, limits: &Limits) -> Result<(), Error> {
+        match control {
+            Control::Authority => {
                 self.chains += 1;
                 within(limits.chains, self.chains, "delegation chains")?;
             }
-            AnyKind::Control(Control::Audience) => {
+            Control::Audience => {
                 self.audiences += 1;
                 within(limits.audiences, self.audiences, "audiences")?;
             }
-            AnyKind::Control(Control::Allotment) => {
+            Control::Allotment => {
                 self.allotments += 1;
                 within(limits.allotments, self.allotments, "allotments")?;
             }
-            AnyKind::Control(Control::KeyPackage | Control::Report) | AnyKind::Content(_) => {}
+            Control::KeyPackage | Control::Report => {}
         }
         Ok(())
     }
@@ -388,7 +425,7 @@ impl Sums {
 impl fmt::Debug for Envelope<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Envelope")
-            .field("digest", &self.digest)
+            .field("digest", &self.digest())
             .field("from", &self.header.from)
             .field("elements", &self.elements.len())
             .field("hops", &self.hops.len())
@@ -401,67 +438,73 @@ fn elements<'a>(
     count: usize,
     sums: &mut Sums,
     limits: &Limits,
-) -> Result<Vec<RawElement<'a>>, Error> {
-    let mut elements = Vec::with_capacity(count);
-    for index in 0..count {
+) -> Result<Vec<RawElement<'a>>, Fault> {
+    let mut elements = Vec::new();
+    // Written where they stay: an element is large, and moving it there costs more than reading it.
+    elements.resize_with(count, RawElement::unread);
+    for (index, element) in elements.iter_mut().enumerate() {
         decoder.array_of(2)?;
         let (mut inner, encoded_record) = decoder.embedded()?;
         let record = Record::decode(&mut inner, index, limits)?;
         inner.finish()?;
-        let (encoded_body, body) = if decoder.null() {
-            (None, Body::None)
-        } else {
-            sums.begin(record.kind, limits)?;
-            let (mut inner, encoded) = decoder.embedded()?;
-            let body = Body::decode(&mut inner, &record, index, limits)?;
-            inner.finish()?;
-            sums.add(&body, limits)?;
-            (Some(encoded), body)
-        };
-        if matches!((&record.kind, &body), (AnyKind::Control(_), Body::None)) {
-            return Err(Error::ControlRecord { element: index });
+        let (kind, is_sealed) = (record.kind, record.sealed.is_some());
+        element.encoded_record = encoded_record;
+        element.record = record;
+        if decoder.null() {
+            if let AnyKind::Control(_) = kind {
+                return Err(Error::ControlRecord { element: index }.into());
+            }
+            continue;
         }
-        elements.push(RawElement {
-            encoded_record,
-            record,
-            encoded_body,
-            body,
-            hop: 0,
-            absent_by: None,
-            before: [0; 32],
-            id: ElementId([0; 32]),
-        });
+        if let AnyKind::Control(control) = kind {
+            sums.begin(control, limits)?;
+        }
+        let (mut inner, encoded) = decoder.embedded()?;
+        let body = match kind {
+            AnyKind::Content(_) => Body::decode_content(&mut inner, is_sealed)?,
+            AnyKind::Control(control) => Body::decode_control(&mut inner, control, index, limits)?,
+        };
+        inner.finish()?;
+        if let AnyKind::Control(_) = kind {
+            sums.add(&body, limits)?;
+        }
+        element.encoded_body = Some(encoded);
+        element.body = body;
     }
     Ok(elements)
 }
 
 impl<'a> Body<'a> {
-    pub(crate) fn decode(
+    /// Reads the body of a content element.
+    #[inline(always)]
+    pub(crate) fn decode_content(
         decoder: &mut Decoder<'a>,
-        record: &Record<'_>,
+        is_sealed: bool,
+    ) -> Result<Self, Fault> {
+        Ok(if is_sealed {
+            Self::Sealed(SealedBody::decode(decoder)?)
+        } else {
+            Self::Clear(Plain::decode(decoder)?)
+        })
+    }
+
+    #[inline(never)]
+    fn decode_control(
+        decoder: &mut Decoder<'a>,
+        control: Control,
         index: usize,
         limits: &Limits,
-    ) -> Result<Self, Error> {
-        Ok(match record.kind {
-            AnyKind::Content(_) if record.sealed.is_some() => {
-                Self::Sealed(SealedBody::decode(decoder)?)
-            }
-            AnyKind::Content(_) => Self::Clear(Plain::decode(decoder)?),
-            AnyKind::Control(Control::Authority) => {
-                Self::Authority(Chain::decode(decoder, limits, Some(index))?)
-            }
-            AnyKind::Control(Control::Audience) => {
-                Self::Audience(SealedAudience::decode(decoder, limits)?)
-            }
-            AnyKind::Control(Control::KeyPackage) => {
+    ) -> Result<Self, Fault> {
+        Ok(match control {
+            Control::Authority => Self::Authority(Chain::decode(decoder, limits, Some(index))?),
+            Control::Audience => Self::Audience(SealedAudience::decode(decoder, limits)?),
+            Control::KeyPackage => {
                 Self::KeyPackage(Box::new(UnverifiedKeyPackage::decode(decoder, limits)?))
             }
-            AnyKind::Control(Control::Allotment) => {
+            Control::Allotment => {
                 Self::Allotment(Box::new(Lineage::decode(decoder, limits, Some(index))?))
             }
-            AnyKind::Control(Control::Report) => {
-                Self::Report(read_history(decoder, limits.signatures)?)
-            }
+            Control::Report => Self::Report(read_history(decoder, limits.signatures)?),
         })
     }
 }

@@ -9,7 +9,6 @@ use crate::cbor::{Decoder, Encoder};
 use crate::digest::{HeaderDigest, HopId};
 use crate::identity::AgentId;
 use crate::limits::within;
-use crate::statement::{Parent, Statement, StatementKind};
 use crate::{Error, Limits};
 
 /// Two hop 0 over one header: its originator told different readers different things in one name.
@@ -27,16 +26,16 @@ pub struct OriginFork {
 
 impl OriginFork {
     pub(crate) fn between(one: &Envelope<'_>, other: &Envelope<'_>) -> Option<Self> {
-        if one.digest != other.digest || one.origin() == other.origin() {
+        let mut pair = [one, other].map(|envelope| (envelope.origin(), envelope));
+        if one.digest() != other.digest() || pair[0].0 == pair[1].0 {
             return None;
         }
-        let mut pair = [one, other];
-        pair.sort_by_key(|envelope| envelope.origin());
+        pair.sort_by_key(|(origin, _)| *origin);
         Some(Self {
             header: one.encoded_header.to_vec(),
-            hops: pair.map(|envelope| envelope.hops[0].encoded.to_vec()),
+            hops: pair.map(|(_, envelope)| envelope.hops[0].encoded.to_vec()),
             culprit: one.header.from,
-            ids: pair.map(Envelope::origin),
+            ids: pair.map(|(origin, _)| origin),
         })
     }
 
@@ -84,17 +83,14 @@ impl OriginFork {
         let mut second = 0;
         for index in 0..2 {
             let start = decoder.offset();
-            let raw = super::hop::RawHop::decode(
-                &mut decoder,
-                0,
-                &header,
-                before_hop_0(&digest),
-                limits,
-            )?;
-            raw_check(&raw.statement, &digest, &signer)
-                .map_err(|()| Error::HopSignature { hop: index, signer })?;
+            let raw = super::hop::RawHop::decode(&mut decoder, 0, &header, limits)?;
+            let bound = raw.bind(before_hop_0(&digest));
+            bound
+                .check(&signer)
+                .and_then(|check| check.verify())
+                .map_err(|_| Error::HopSignature { hop: index, signer })?;
             hops[index] = decoder.since(start).to_vec();
-            ids[index] = raw.id;
+            ids[index] = HopId(bound.id().0);
             second = start;
         }
         decoder.finish()?;
@@ -106,11 +102,6 @@ impl OriginFork {
             }
         }
     }
-}
-
-fn raw_check(statement: &Statement<'_>, digest: &HeaderDigest, signer: &AgentId) -> Result<(), ()> {
-    let bound = statement.bind(StatementKind::Hop, Parent::Id(before_hop_0(digest)));
-    bound.check(signer).and_then(|check| check.verify()).map_err(|_| ())
 }
 
 const LABEL: &str = "agent-envelope/1/origin-fork";

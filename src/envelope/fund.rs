@@ -150,8 +150,9 @@ impl FundedOnward<'_> {
 /// What a verifier would refuse for its place is not handed out: it would be spent and fund nothing.
 fn check_places(bytes: &[u8]) -> Result<(), Error> {
     let mut envelope = Envelope::decode(bytes, &Limits::default())?;
-    envelope.check_element_chain()?;
-    envelope.check_allotments()
+    let digest = envelope.digest();
+    envelope.check_element_chain(&digest)?;
+    envelope.check_allotments(&digest)
 }
 
 /// Runs what signs, and puts every ledger back if it fails.

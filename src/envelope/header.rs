@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::budget::Terms;
-use crate::cbor::{Decoder, Encoder};
+use crate::cbor::{Decoder, Encoder, Fault};
 use crate::context::Stand;
 use crate::digest::{ContextId, ConversationId, EnvelopeId, HeaderDigest, HopId, Use, hash};
 use crate::identity::{AgentId, agent_id};
@@ -56,7 +56,7 @@ impl InReplyTo {
 }
 
 impl<'a> Header<'a> {
-    pub(crate) fn decode(decoder: &mut Decoder<'a>, limits: &Limits) -> Result<Self, Error> {
+    pub(crate) fn decode(decoder: &mut Decoder<'a>, limits: &Limits) -> Result<Self, Fault> {
         let mut map = decoder.map("header")?;
         let id = EnvelopeId(*map.required(1)?.fixed()?);
         let context = ContextId(*map.required(2)?.fixed()?);
@@ -269,7 +269,7 @@ impl<'a> Agents<'a> {
         decoder: &mut Decoder<'a>,
         limits: &Limits,
         what: &'static str,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Fault> {
         Self::decode(decoder, limits, what, |decoder, count| decoder.set(count, agent_id, |_| {}))
     }
 
@@ -278,7 +278,7 @@ impl<'a> Agents<'a> {
         decoder: &mut Decoder<'a>,
         limits: &Limits,
         what: &'static str,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Fault> {
         Self::decode(decoder, limits, what, |decoder, count| {
             (0..count).try_for_each(|_| agent_id(decoder).map(|_| ()))
         })
@@ -288,8 +288,8 @@ impl<'a> Agents<'a> {
         decoder: &mut Decoder<'a>,
         limits: &Limits,
         what: &'static str,
-        read: impl FnOnce(&mut Decoder<'a>, usize) -> Result<(), Error>,
-    ) -> Result<Self, Error> {
+        read: impl FnOnce(&mut Decoder<'a>, usize) -> Result<(), Fault>,
+    ) -> Result<Self, Fault> {
         let count = decoder.array_nonempty(what)?;
         within(limits.agents, count, what)?;
         let start = decoder.offset();
@@ -309,8 +309,9 @@ impl<'a> Agents<'a> {
 
     /// Goes through them in their order.
     pub fn iter(&self) -> impl Iterator<Item = AgentId> + use<'a> {
-        let mut decoder = Decoder::new(self.encoded);
-        core::iter::from_fn(move || agent_id(&mut decoder).ok())
+        self.encoded
+            .chunks_exact(ENCODED_AGENT)
+            .filter_map(|one| Some(AgentId::checked(*one.last_chunk()?)))
     }
 
     /// Returns the one at this position.

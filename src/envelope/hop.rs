@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use super::header::{Agents, Header, encode_agents};
-use crate::cbor::{Decoder, Encoder};
+use crate::cbor::{Decoder, Encoder, Fault};
 use crate::digest::{HeaderDigest, HopId};
 use crate::identity::{AgentId, SigningKey, agent_id};
 use crate::limits::within;
-use crate::statement::{Parent, Statement, StatementKind, sign};
+use crate::statement::{Bound, Parent, Statement, StatementKind, sign};
 use crate::{Error, Limits, Timestamp};
 
 /// A hop as received: its form is checked.
@@ -26,18 +26,16 @@ pub(crate) struct RawHop<'a> {
     pub(crate) count: u64,
     pub(crate) head: &'a [u8; 32],
     pub(crate) absent: Absences<'a>,
-    pub(crate) id: HopId,
 }
 
 impl<'a> RawHop<'a> {
-    /// Reads the hop with this index; `prev` is the id of the hop before, or the header's digest.
+    /// Reads the hop with this index.
     pub(crate) fn decode(
         decoder: &mut Decoder<'a>,
         index: usize,
         header: &Header<'a>,
-        prev: &[u8; 32],
         limits: &Limits,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Fault> {
         let start = decoder.offset();
         let statement = Statement::decode(decoder)?;
         let encoded = decoder.since(start);
@@ -57,10 +55,19 @@ impl<'a> RawHop<'a> {
         let (signer, at) = match (index, signer, at) {
             (0, None, None) => (header.from, header.created),
             (1.., Some(signer), Some(at)) => (signer, Timestamp::from_unix_seconds(at)),
-            _ => return Err(Error::HopKeys { hop: index }),
+            _ => return Err(Error::HopKeys { hop: index }.into()),
         };
-        let id = HopId(statement.bind(StatementKind::Hop, Parent::Id(prev)).id().0);
-        Ok(Self { encoded, statement, signer, at, next, count, head, absent, id })
+        Ok(Self { encoded, statement, signer, at, next, count, head, absent })
+    }
+
+    /// Computes the hop's id; `prev` is the id of the hop before, or the header's digest.
+    pub(crate) fn id(&self, prev: &[u8; 32]) -> HopId {
+        HopId(self.bind(prev).id().0)
+    }
+
+    /// Binds the hop to what comes before it.
+    pub(crate) fn bind(&self, prev: &[u8; 32]) -> Bound<'a> {
+        self.statement.bind(StatementKind::Hop, Parent::Id(prev))
     }
 }
 
@@ -71,7 +78,7 @@ pub(crate) struct Absences<'a> {
 }
 
 impl<'a> Absences<'a> {
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Error> {
+    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Fault> {
         let count = decoder.array_nonempty("set of absent elements")?;
         let start = decoder.offset();
         decoder.set(count, Decoder::uint, |_| {})?;
@@ -133,10 +140,10 @@ pub(crate) const fn before_hop_0(header: &HeaderDigest) -> &[u8; 32] {
 const HOP: usize = 128;
 
 /// Checks the number of hops before any is read.
-pub(crate) fn hop_count(decoder: &mut Decoder<'_>, limits: &Limits) -> Result<usize, Error> {
+pub(crate) fn hop_count(decoder: &mut Decoder<'_>, limits: &Limits) -> Result<usize, Fault> {
     let offset = decoder.offset();
     match within(limits.hops, decoder.items(HOP)?, "hops")? {
-        0 => Err(Error::Empty { offset, what: "array of hops" }),
+        0 => Err(Error::Empty { offset, what: "array of hops" }.into()),
         count => Ok(count),
     }
 }

@@ -17,6 +17,7 @@ use super::verified::{Relay, Role, Verified};
 use crate::cbor::{Decoder, Encoder};
 use crate::context::{ElementChain, Kind};
 use crate::delegation::DelegationChain;
+use crate::digest::{HeaderDigest, HopId};
 use crate::identity::{AgentId, Identity, KeyPackage};
 use crate::{Entropy, Error, Timestamp};
 
@@ -25,6 +26,8 @@ use crate::{Entropy, Error, Timestamp};
 #[must_use = "an envelope goes nowhere until the hop is signed"]
 pub struct Onward<'v> {
     envelope: &'v Envelope<'v>,
+    digest: HeaderDigest,
+    tip: HopId,
     signer: &'v Identity,
     expected: AgentId,
     next: BTreeSet<AgentId>,
@@ -44,12 +47,12 @@ impl<'a> Verified<'a, Relay> {
         next: impl IntoRecipients,
         now: Timestamp,
     ) -> Result<Vec<u8>, Error> {
-        Onward::new(&self.envelope, signer, self.agent).next(next).sign_alone(now)
+        Onward::new(self, signer).next(next).sign_alone(now)
     }
 
     /// Passes the envelope on with something added.
     pub fn onward<'v>(&'v self, signer: &'v Identity) -> Onward<'v> {
-        Onward::new(&self.envelope, signer, self.agent)
+        Onward::new(self, signer)
     }
 }
 
@@ -65,22 +68,23 @@ impl Admitted<'_> {
         next: impl IntoRecipients,
         now: Timestamp,
     ) -> Result<Vec<u8>, Error> {
-        let agent = self.verified().agent;
-        Onward::new(self.envelope(), signer, agent).next(next).sign_alone(now)
+        Onward::new(self.verified(), signer).next(next).sign_alone(now)
     }
 
     /// Passes the envelope on with something added.
     pub fn onward<'v>(&'v self, signer: &'v Identity) -> Onward<'v> {
-        Onward::new(self.envelope(), signer, self.verified().agent)
+        Onward::new(self.verified(), signer)
     }
 }
 
 impl<'v> Onward<'v> {
-    const fn new(envelope: &'v Envelope<'v>, signer: &'v Identity, expected: AgentId) -> Self {
+    fn new<R: Role>(verified: &'v Verified<'v, R>, signer: &'v Identity) -> Self {
         Self {
-            envelope,
+            envelope: &verified.envelope,
+            digest: verified.digest,
+            tip: verified.tip(),
             signer,
-            expected,
+            expected: verified.agent,
             next: BTreeSet::new(),
             parts: Vec::new(),
             withheld: BTreeSet::new(),
@@ -176,7 +180,7 @@ impl<'v> Onward<'v> {
         self.check(now)?;
         let tip = self.envelope.last_hop();
         let mut context = Encoder::new();
-        context.array(5).bytes(tip.id.as_bytes()).bytes(self.signer.id().as_bytes());
+        context.array(5).bytes(self.tip.as_bytes()).bytes(self.signer.id().as_bytes());
         context.uint(now.as_unix_seconds());
         context.array(self.next.len());
         self.next.iter().for_each(|agent| {
@@ -189,7 +193,7 @@ impl<'v> Onward<'v> {
         let seed = entropy.bind(&inputs(&context.finish(), &self.parts, more));
         let mut assembler = Assembler::new(
             &seed,
-            self.envelope.digest,
+            self.digest,
             self.signer.id(),
             ElementChain(*tip.head),
             self.envelope.elements.len(),
@@ -243,8 +247,7 @@ impl<'v> Onward<'v> {
             head: &chain.0,
             absent: &absent,
         };
-        let tip = self.envelope.last_hop();
-        let (hop, _) = hop.sign(self.signer.signing_key(), tip.id.as_bytes());
+        let (hop, _) = hop.sign(self.signer.signing_key(), self.tip.as_bytes());
         let mut bytes =
             Encoder::with_capacity(self.envelope.bytes.len() + added.len() + hop.len() + 8);
         bytes.array(4).text(VERSION).bytes(self.envelope.encoded_header).array(count);
@@ -317,7 +320,7 @@ impl Envelope<'_> {
                 Error::Configuration { reason: "a body belongs only where one is absent" },
             )?;
         let mut decoder = Decoder::new(body);
-        let decoded = Body::decode(&mut decoder, &raw.record, element, &crate::Limits::default())?;
+        let decoded = Body::decode_content(&mut decoder, raw.record.sealed.is_some())?;
         decoder.finish()?;
         decoded.check(&raw.record, &self.author(raw), element)?;
         Ok(decoded)

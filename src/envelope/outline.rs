@@ -56,7 +56,7 @@ pub struct HopClaim<'e> {
 impl<'e> HopClaim<'e> {
     /// Returns the hop's id, which names its content and not its signature.
     pub fn id(&self) -> HopId {
-        self.envelope.hops[self.index].id
+        self.envelope.hop_id(self.index)
     }
 
     /// Returns the agent that would have signed.

@@ -84,7 +84,7 @@ impl<'a> Admitted<'a> {
     /// [`Error::SealedDigest`] if it is not the body that the author committed to.
     pub fn with_body<'e>(&'e self, absent: &Absent<'e>, body: &'e [u8]) -> Result<Item<'e>, Error> {
         let index = absent.element.index;
-        if absent.element.of.verified.envelope.digest != self.verified.envelope.digest {
+        if absent.element.of.verified.digest != self.verified.digest {
             return Err(Error::Configuration { reason: "the element is not one of this envelope" });
         }
         let body = self.verified.envelope.absent_body(index, body)?;
@@ -116,8 +116,8 @@ impl<'a> Admitted<'a> {
             base: header.base,
             answers: header.in_reply_to.map(|reply| reply.origin),
             after: verified.stand_after(),
-            envelope: verified.envelope.digest,
-            origin: verified.envelope.origin(),
+            envelope: verified.digest,
+            origin: verified.origin(),
         });
         self.with_standing(standing)
     }
@@ -490,7 +490,7 @@ impl Opener<'_> {
         let id = self.audience_of(raw)?;
         let secret = self.secret(&id)?;
         let place = Place {
-            before: &raw.before,
+            before: sealed.element.of.verified.before(sealed.element.index),
             author: &author,
             kind: raw.record.kind.number(),
             commit: raw.record.commit,
@@ -517,7 +517,7 @@ impl Opener<'_> {
         envelope.elements.iter().find_map(|element| match &element.body {
             // A late reader finds itself in a later audience with the same id.
             Body::Audience(audience) if audience.id == *id => audience.decrypt(
-                &envelope.digest,
+                &self.of.verified.digest,
                 &self.identity.id(),
                 self.identity.sealing_secrets(),
             ),
@@ -526,7 +526,7 @@ impl Opener<'_> {
     }
 
     pub(crate) const fn envelope(&self) -> HeaderDigest {
-        self.of.envelope().digest
+        self.of.verified.digest
     }
 
     /// Returns the index and id of the audience that an element is sealed to.

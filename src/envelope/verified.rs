@@ -13,7 +13,7 @@ use crate::context::{AnyKind, Kind, Stand};
 use crate::delegation::{Authority, ChainStatus};
 use crate::digest::{ConversationId, Digest, ElementId, HeaderDigest, HopId, Use, hash};
 use crate::identity::{AgentId, KeyPackage};
-use crate::replay::{Admission, ReplayWindow};
+use crate::replay::{Admission, Path, ReplayWindow};
 use crate::time::Clock;
 use crate::{Error, Timestamp};
 
@@ -89,9 +89,11 @@ impl Role for Reader {
 /// An envelope whose every byte has been checked, for one role at one time. Only verification makes one.
 pub struct Verified<'a, R> {
     pub(crate) envelope: Envelope<'a>,
+    pub(crate) digest: HeaderDigest,
     pub(crate) attestations: Vec<Attestation<'a>>,
     pub(crate) fundings: Vec<Funding>,
     pub(crate) conversation: ConversationId,
+    /// Id and count of each hop.
     pub(crate) path: Vec<(HopId, usize)>,
     /// Whom the replay window counts it for, then whom else it may have counted it for.
     pub(crate) principals: Vec<Digest>,
@@ -129,7 +131,7 @@ impl<'a, R: Role> Verified<'a, R> {
 
     /// Returns the digest of the header, which names the envelope.
     pub const fn digest(&self) -> HeaderDigest {
-        self.envelope.digest
+        self.digest
     }
 
     /// Returns the conversation that the envelope belongs to.
@@ -139,17 +141,18 @@ impl<'a, R: Role> Verified<'a, R> {
 
     /// Returns the id of hop 0, which commits to the header and all elements of the originator.
     pub fn origin(&self) -> HopId {
-        self.envelope.origin()
+        self.path[0].0
     }
 
     /// Returns the id of the last hop, which commits to the whole path.
     pub fn tip(&self) -> HopId {
-        self.envelope.tip()
+        self.path[self.path.len() - 1].0
     }
 
     /// Goes through the hops from the originator's on.
     pub fn hops(&self) -> impl ExactSizeIterator<Item = Hop<'_>> {
-        (0..self.envelope.hops.len()).map(|index| Hop { envelope: &self.envelope, index })
+        let ids = self.path.iter().enumerate();
+        ids.map(|(index, (id, _))| Hop { envelope: &self.envelope, id: *id, index })
     }
 
     /// Goes through all content elements in their order, absent ones included, as far as this role sees them.
@@ -201,6 +204,15 @@ impl<'a, R: Role> Verified<'a, R> {
         Provenance { envelope: &self.envelope, attestations: &self.attestations, index }
     }
 
+    /// Returns the element chain before an element.
+    pub(crate) fn before(&self, index: usize) -> &[u8; 32] {
+        self.envelope.before(index, &self.digest)
+    }
+
+    fn replay_path(&self) -> Path<'_> {
+        self.envelope.replay_path(self.digest, &self.path)
+    }
+
     /// Where the sender's line stands after this envelope.
     pub(crate) fn stand_after(&self) -> Stand {
         stand_after(&self.envelope)
@@ -215,12 +227,11 @@ impl<'a> Verified<'a, Reader> {
     /// [`Error::Replayed`], [`Error::BelowReplayFloor`], [`Error::ReplayWindowFull`]; and [`Error::Expired`] if the clock
     /// has stepped back past the envelope's end. The window is then as it was, but for envelopes that have expired.
     pub fn admit(mut self, window: &mut ReplayWindow) -> Result<Admitted<'a>, Error> {
-        let path = self.envelope.replay_path(&self.path);
-        let admission = window.admit(&path, &self.principals, &self.clock)?;
+        let admission = window.admit(&self.replay_path(), &self.principals, &self.clock)?;
         let (agent, after, envelope) = (self.agent, admission.after(), &self.envelope);
         self.fundings.retain(|funding| match &envelope.elements[funding.element].body {
             Body::Allotment(lineage) if lineage.holder() == agent && funding.judged.is_ok() => {
-                funding.element >= after && window.hand_out(&envelope.digest, lineage.id())
+                funding.element >= after && window.hand_out(&self.digest, lineage.id())
             }
             _ => true,
         });
@@ -236,7 +247,7 @@ impl Verified<'_, Relay> {
     ///
     /// As for a reader that [admits](Verified::admit) an envelope.
     pub fn remember(&self, window: &mut ReplayWindow) -> Result<Admission, Error> {
-        window.admit(&self.envelope.replay_path(&self.path), &self.principals, &self.clock)
+        window.admit(&self.replay_path(), &self.principals, &self.clock)
     }
 }
 
@@ -244,7 +255,7 @@ impl<R> fmt::Debug for Verified<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let envelope = &self.envelope;
         f.debug_struct("Verified")
-            .field("envelope", &envelope.digest)
+            .field("envelope", &self.digest)
             .field("from", &envelope.header.from)
             .field("elements", &envelope.elements.len())
             .field("hops", &envelope.hops.len())
@@ -271,13 +282,14 @@ pub enum Seen<'e> {
 #[derive(Clone, Copy, Debug)]
 pub struct Hop<'e> {
     envelope: &'e Envelope<'e>,
+    id: HopId,
     index: usize,
 }
 
 impl Hop<'_> {
     /// Returns the hop's id.
-    pub fn id(&self) -> HopId {
-        self.envelope.hops[self.index].id
+    pub const fn id(&self) -> HopId {
+        self.id
     }
 
     /// Returns who signed.

@@ -10,14 +10,13 @@ use core::marker::PhantomData;
 use super::decoded::{Body, Envelope, RawElement};
 use super::hop::before_hop_0;
 use super::verified::{Attestation, Funding, Role, Verified, principal, principal_of};
-use crate::budget::{DepthRule, Lineage};
+use crate::budget::DepthRule;
 use crate::context::{AnyKind, control_commit};
 use crate::delegation::{Audience, Authority, AuthorityCache, Judge};
-use crate::digest::{Digest, HopId};
+use crate::digest::{AllotmentId, Digest, HeaderDigest, HopId};
 use crate::identity::AgentId;
 use crate::replay::{Path, ReplayWindow};
 use crate::signature::{Check, KeyCache, Keys, Met, all_hold, verify_batch};
-use crate::statement::{Parent, StatementKind};
 use crate::time::Clock;
 use crate::verifier::{FundingPolicy, Sealing, UntrustedOrigin, Verifier};
 use crate::{Error, Timestamp};
@@ -197,13 +196,19 @@ impl<'a> Envelope<'a> {
         // V-330, V-331: the addressee.
         R::check_addressee(&self, &verifier.agent)?;
         // V-340: not admitted before.
-        let path = self.path();
-        let after = match window {
-            Some(window) => window.seen(&self.replay_path(&path))?.after(),
-            None => 0,
+        let digest = self.digest();
+        let (path, after) = match window {
+            Some(window) => {
+                // The path of what is new is hashed for the signatures, after hop 0's.
+                let known = window.remembers(&digest);
+                let path = if known { self.path(&digest) } else { Vec::new() };
+                let after = window.seen(&self.replay_path(digest, &path))?.after();
+                (path, after)
+            }
+            None => (Vec::new(), 0),
         };
         // V-401: the element chain, up to the head of every hop.
-        self.check_element_chain()?;
+        self.check_element_chain(&digest)?;
         // V-402, V-501: control data is what its record commits to, and of its author.
         self.check_control()?;
         // V-603, V-606: the reader's own policy.
@@ -234,14 +239,16 @@ impl<'a> Envelope<'a> {
         }
         let principals = self.principals(origin, &attestations);
         // V-1013, V-1014, V-1016: allotments are made out for their place; what each is worth here.
-        self.check_allotments()?;
+        self.check_allotments(&digest)?;
         let fundings = self.fundings(&judge);
         if R::READS && verifier.funding == FundingPolicy::Required {
-            self.check_funding(&verifier.agent, &fundings, after, window)?;
+            let paid = |id| window.is_some_and(|window| window.handed_out(&digest, &id));
+            self.check_funding(&verifier.agent, &fundings, after, paid)?;
         }
-        let origin = self.hop_check(0)?;
+        let origin = self.hop_check(0, before_hop_0(&digest))?;
         let verified = Verified {
             envelope: self,
+            digest,
             attestations,
             fundings,
             conversation,
@@ -254,18 +261,18 @@ impl<'a> Envelope<'a> {
         Ok(Plausible { verified, origin, batch: Batch::default() })
     }
 
-    /// Returns id and count of every hop.
-    pub(crate) fn path(&self) -> Vec<(HopId, usize)> {
-        self.hops.iter().enumerate().map(|(index, hop)| (hop.id, self.count_at(index))).collect()
+    /// Computes the id of every hop, with its count.
+    fn path(&self, digest: &HeaderDigest) -> Vec<(HopId, usize)> {
+        let ids = self.hop_ids(digest).enumerate();
+        ids.map(|(index, id)| (id, self.count_at(index))).collect()
     }
 
-    pub(crate) fn replay_path<'e>(&self, hops: &'e [(HopId, usize)]) -> Path<'e> {
-        Path {
-            envelope: self.digest,
-            created: self.header.created,
-            expires: self.header.expires,
-            hops,
-        }
+    pub(crate) fn replay_path<'e>(
+        &self,
+        digest: HeaderDigest,
+        hops: &'e [(HopId, usize)],
+    ) -> Path<'e> {
+        Path { envelope: digest, created: self.header.created, expires: self.header.expires, hops }
     }
 
     fn check_window(&self, verifier: &Verifier, clock: &Clock) -> Result<(), Error> {
@@ -366,7 +373,7 @@ impl<'a> Envelope<'a> {
 
     /// An allotment is by the element's author, for an agent that may act next, and pays for this very place: a copy funds
     /// nothing anywhere else.
-    pub(super) fn check_allotments(&self) -> Result<(), Error> {
+    pub(super) fn check_allotments(&self, digest: &HeaderDigest) -> Result<(), Error> {
         for (index, element) in self.elements.iter().enumerate() {
             let Body::Allotment(lineage) = &element.body else { continue };
             let refuse = |reason| Error::AllotmentPlace { element: index, reason };
@@ -385,7 +392,7 @@ impl<'a> Envelope<'a> {
                 }
                 continue;
             };
-            if place != element.before {
+            if place != *self.before(index, digest) {
                 return Err(refuse("it pays for another request"));
             }
             if let (0, Some(declared)) = (element.hop, &self.header.terms)
@@ -412,15 +419,12 @@ impl<'a> Envelope<'a> {
         agent: &AgentId,
         fundings: &[Funding],
         after: usize,
-        window: Option<&ReplayWindow>,
+        paid: impl Fn(AllotmentId) -> bool,
     ) -> Result<(), Error> {
-        let paid = |lineage: &Lineage<'_>| {
-            window.is_some_and(|window| window.handed_out(&self.digest, &lineage.id()))
-        };
         let mut reasons = Vec::new();
         for funding in fundings.iter().filter(|funding| funding.element >= after) {
             let Body::Allotment(lineage) = &self.elements[funding.element].body else { continue };
-            if lineage.holder() == *agent && lineage.request().is_some() && !paid(lineage) {
+            if lineage.holder() == *agent && lineage.request().is_some() && !paid(lineage.id()) {
                 match funding.judged {
                     Ok(()) => return Ok(()),
                     Err(reason) => reasons.push(reason),
@@ -459,16 +463,10 @@ impl<'a> Envelope<'a> {
         Error::UntrustedOrigin { reasons }
     }
 
-    fn hop_check(&self, hop: usize) -> Result<Check, Error> {
-        let prev = match hop.checked_sub(1) {
-            None => before_hop_0(&self.digest),
-            Some(earlier) => self.hops[earlier].id.as_bytes(),
-        };
+    /// Prepares a hop's signature; `prev` is the id of the hop before, or the header's digest.
+    fn hop_check(&self, hop: usize, prev: &[u8; 32]) -> Result<Check, Error> {
         let raw = &self.hops[hop];
-        raw.statement
-            .bind(StatementKind::Hop, Parent::Id(prev))
-            .check(&raw.signer)
-            .map_err(|_| self.hop_error(hop))
+        raw.bind(prev).check(&raw.signer).map_err(|_| self.hop_error(hop))
     }
 
     fn hop_error(&self, hop: usize) -> Error {
@@ -538,11 +536,14 @@ impl<R> Plausible<'_, R> {
 
     /// Prepares all signatures but hop 0's.
     fn prepare_batch(&mut self, cache: Option<&AuthorityCache>) -> Result<(), Error> {
-        let envelope = &self.verified.envelope;
+        if self.verified.path.is_empty() {
+            self.verified.path = self.verified.envelope.path(&self.verified.digest);
+        }
+        let Verified { envelope, path, .. } = &self.verified;
         let signatures = Vec::with_capacity(envelope.signatures);
         let mut batch = Batch { signatures, fresh: Vec::new() };
-        for hop in 1..envelope.hops.len() {
-            batch.push(Blame::Hop(hop), envelope.hop_check(hop)?);
+        for (hop, (prev, _)) in (1..envelope.hops.len()).zip(path) {
+            batch.push(Blame::Hop(hop), envelope.hop_check(hop, prev.as_bytes())?);
         }
         for (index, element) in envelope.elements.iter().enumerate() {
             match &element.body {

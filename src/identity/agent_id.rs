@@ -55,6 +55,11 @@ impl AgentId {
         Err(Error::InvalidAgentId { offset, reason })
     }
 
+    /// Takes bytes that were checked where they were read.
+    pub(crate) const fn checked(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Refuses an agent that acts where another must.
     pub(crate) fn must_be(self, expected: Self) -> Result<(), Error> {
         if self == expected { Ok(()) } else { Err(Error::WrongIdentity { expected, found: self }) }

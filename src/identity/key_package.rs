@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{AgentId, SigningKey};
-use crate::cbor::{Decoder, Encoder};
+use crate::cbor::{Decoder, Encoder, Fault};
 use crate::digest::{Digest, Use, hash};
 use crate::limits::within;
 use crate::signature::Check;
@@ -27,11 +27,14 @@ impl Suite {
         }
     }
 
-    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, Error> {
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, Fault> {
         let offset = decoder.offset();
         match decoder.uint()? {
             1 => Ok(Self::X25519ChaCha20Poly1305),
-            _ => Err(Error::InvalidValue { offset, expected: "a suite that is known here (1)" }),
+            _ => {
+                Err(Error::InvalidValue { offset, expected: "a suite that is known here (1)" }
+                    .into())
+            }
         }
     }
 }
@@ -164,7 +167,7 @@ pub(crate) struct Unverified<'a> {
 }
 
 impl<'a> Unverified<'a> {
-    pub(crate) fn decode(decoder: &mut Decoder<'a>, limits: &Limits) -> Result<Self, Error> {
+    pub(crate) fn decode(decoder: &mut Decoder<'a>, limits: &Limits) -> Result<Self, Fault> {
         let start = decoder.offset();
         let statement = Statement::decode(decoder)?;
         let bytes = decoder.since(start);
@@ -179,11 +182,11 @@ impl<'a> Unverified<'a> {
         payload.finish()?;
         let (begin, end) = (not_before.as_unix_seconds(), expires.as_unix_seconds());
         if end <= begin {
-            return Err(Error::WindowReversed { not_before, expires });
+            return Err(Error::WindowReversed { not_before, expires }.into());
         }
         let (seconds, maximum) = (end - begin, limits.key_package_lifetime.as_secs());
         if seconds > maximum {
-            return Err(Error::LifetimeTooLong { seconds, maximum });
+            return Err(Error::LifetimeTooLong { seconds, maximum }.into());
         }
         let claims = Claims { agent, suite, sealing_key, not_before, expires };
         Ok(Self { claims, statement, bytes })
@@ -206,7 +209,7 @@ impl<'a> Unverified<'a> {
 }
 
 /// Reads an agent id.
-pub(crate) fn agent_id(decoder: &mut Decoder<'_>) -> Result<AgentId, Error> {
+pub(crate) fn agent_id(decoder: &mut Decoder<'_>) -> Result<AgentId, Fault> {
     let offset = decoder.offset();
-    AgentId::at(decoder.fixed()?, offset)
+    Ok(AgentId::at(decoder.fixed()?, offset)?)
 }

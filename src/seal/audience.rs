@@ -13,7 +13,7 @@ use super::cose::{
 };
 use super::hpke::{SealingSecret, WRAPPED_KEY_LEN, open_key, seal_key};
 use super::primitives::{Prk, TAG_LEN, aead_open_in_place, aead_seal};
-use crate::cbor::{Decoder, Encoder};
+use crate::cbor::{Decoder, Encoder, Fault};
 use crate::digest::{AudienceId, HeaderDigest};
 use crate::entropy::Seed;
 use crate::identity::{AgentId, KeyPackage};
@@ -143,7 +143,7 @@ struct Wrap<'a> {
 }
 
 impl<'a> SealedAudience<'a> {
-    pub(crate) fn decode(decoder: &mut Decoder<'a>, limits: &Limits) -> Result<Self, Error> {
+    pub(crate) fn decode(decoder: &mut Decoder<'a>, limits: &Limits) -> Result<Self, Fault> {
         decoder.array_of(2)?;
         let id = AudienceId(*decoder.fixed()?);
         decoder.array_of(4)?;
@@ -158,8 +158,12 @@ impl<'a> SealedAudience<'a> {
             let wrap = Wrap::decode(decoder)?;
             // Ascending hints: at most one wrap is for any key, so nobody can make a reader try many.
             match last.map(|last: &[u8; HINT]| last.cmp(wrap.hint)) {
-                Some(core::cmp::Ordering::Equal) => return Err(Error::DuplicateMember { offset }),
-                Some(core::cmp::Ordering::Greater) => return Err(Error::UnsortedSet { offset }),
+                Some(core::cmp::Ordering::Equal) => {
+                    return Err(Error::DuplicateMember { offset }.into());
+                }
+                Some(core::cmp::Ordering::Greater) => {
+                    return Err(Error::UnsortedSet { offset }.into());
+                }
                 _ => last = Some(wrap.hint),
             }
         }
@@ -212,7 +216,7 @@ impl<'a> Wraps<'a> {
 }
 
 impl<'a> Wrap<'a> {
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Error> {
+    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Fault> {
         decoder.array_of(3)?;
         let (mut inner, protected) = decoder.embedded()?;
         let mut header = inner.map("protected header")?;

@@ -9,7 +9,7 @@ use super::audience::AudienceSecret;
 use super::cose::{Info, content_headers, enc_structure, write_content_headers};
 use super::primitives::{SecretBytes, TAG_LEN, aead_open, aead_seal};
 use crate::Error;
-use crate::cbor::{Decoder, Encoder};
+use crate::cbor::{Decoder, Encoder, Fault};
 use crate::digest::{Digest, Use, hash};
 use crate::identity::AgentId;
 
@@ -61,7 +61,7 @@ pub(crate) struct SealedBody<'a> {
 }
 
 impl<'a> SealedBody<'a> {
-    pub(crate) fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Error> {
+    pub(crate) fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Fault> {
         let start = decoder.offset();
         decoder.array_of(3)?;
         let iv = content_headers(decoder)?;
@@ -71,7 +71,8 @@ impl<'a> SealedBody<'a> {
             return Err(Error::InvalidValue {
                 offset,
                 expected: "a ciphertext of 16 bytes or more",
-            });
+            }
+            .into());
         }
         Ok(Self { bytes: decoder.since(start), iv, ciphertext })
     }

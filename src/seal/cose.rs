@@ -1,7 +1,6 @@
 //! The COSE numbers and structures of sealing, each in one place. SPEC §8.1.
 
-use crate::Error;
-use crate::cbor::{Buffer, Decoder, Encoder};
+use crate::cbor::{Buffer, Decoder, Encoder, Fault};
 
 /// `alg` (RFC 9052 §3.1).
 pub(super) const HEADER_ALG: i64 = 1;
@@ -20,7 +19,7 @@ pub(super) const ALG_HPKE_4_KE: i64 = 50;
 pub(super) const CONTENT_HEADER: [u8; 4] = [0xa1, 0x01, 0x18, 0x18];
 
 /// Reads the headers of a content layer, `{1: 24}` protected and `{5: iv}` unprotected, and returns the iv.
-pub(super) fn content_headers<'a>(decoder: &mut Decoder<'a>) -> Result<&'a [u8; 12], Error> {
+pub(super) fn content_headers<'a>(decoder: &mut Decoder<'a>) -> Result<&'a [u8; 12], Fault> {
     let (mut protected, _) = decoder.embedded()?;
     let mut header = protected.map("protected header")?;
     header

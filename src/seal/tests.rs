@@ -122,9 +122,12 @@ fn a_ciphertext_holds_its_tag_at_least() {
     shorter[head] -= 1;
     assert_eq!(
         SealedBody::decode(&mut Decoder::new(&shorter)).err(),
-        Some(crate::Error::InvalidValue {
-            offset: head,
-            expected: "a ciphertext of 16 bytes or more"
-        })
+        Some(
+            crate::Error::InvalidValue {
+                offset: head,
+                expected: "a ciphertext of 16 bytes or more"
+            }
+            .into()
+        )
     );
 }

@@ -164,9 +164,9 @@ fn a_key_id_stands_in_roots_and_nowhere_else() {
     assert_eq!(read, agent());
     let refused = Statement::decode(&mut Decoder::new(&with)).err();
     let map = "protected header";
-    assert_eq!(refused, Some(Error::UnknownKey { offset: 6, key: 4, map }));
+    assert_eq!(refused, Some(Error::UnknownKey { offset: 6, key: 4, map }.into()));
     let refused = Statement::decode_with_key_id(&mut Decoder::new(&without)).err();
-    assert_eq!(refused, Some(Error::MissingKey { offset: 5, key: 4, map }));
+    assert_eq!(refused, Some(Error::MissingKey { offset: 5, key: 4, map }.into()));
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_key_id_that_signs_anything_is_refused_where_it_stands() {
     bytes[9..41].copy_from_slice(&identity);
     let reason = "the key is a point of small order";
     let refused = Statement::decode_with_key_id(&mut Decoder::new(&bytes)).err();
-    assert_eq!(refused, Some(Error::InvalidAgentId { offset: 7, reason }));
+    assert_eq!(refused, Some(Error::InvalidAgentId { offset: 7, reason }.into()));
 }
 
 #[test]
@@ -191,20 +191,26 @@ fn only_the_one_form_of_headers_is_read() {
     assert_eq!(refused(&|_| {}), None);
     // EdDSA (-8) says less about what was signed than Ed25519 (-19).
     let expected = "algorithm -19 (Ed25519)";
-    assert_eq!(refused(&|b| b[4] = 0x27), Some(Error::WrongConstant { offset: 4, expected }));
+    assert_eq!(
+        refused(&|b| b[4] = 0x27),
+        Some(Error::WrongConstant { offset: 4, expected }.into())
+    );
     // {0: 0} unprotected.
     let found = refused(&|b| {
         b.splice(5..6, [0xa1, 0, 0]);
     });
     let map = "unprotected header";
-    assert_eq!(found, Some(Error::UnknownKey { offset: 6, key: 0, map }));
+    assert_eq!(found, Some(Error::UnknownKey { offset: 6, key: 0, map }.into()));
     // A detached payload.
     let (expected, found) = ("a byte string", "null");
-    assert_eq!(refused(&|b| b[6] = 0xf6), Some(Error::WrongType { offset: 6, expected, found }));
+    assert_eq!(
+        refused(&|b| b[6] = 0xf6),
+        Some(Error::WrongType { offset: 6, expected, found }.into())
+    );
     // 63 bytes of signature.
     let found = refused(&|b| {
         b[8] = 63;
         b.pop();
     });
-    assert_eq!(found, Some(Error::WrongLength { offset: 7, expected: 64, found: 63 }));
+    assert_eq!(found, Some(Error::WrongLength { offset: 7, expected: 64, found: 63 }.into()));
 }
