@@ -421,6 +421,26 @@ fn one_part_in_two_hops(world: &World, purse: bool) -> [Vec<u8>; 2] {
     })
 }
 
+/// What is not handed out is not used up: trust in the payer may come while the envelope is valid.
+#[test]
+fn an_allotment_that_did_not_count_is_handed_out_when_it_does() {
+    let world = World::new();
+    let [one, other] = one_part_in_two_hops(&world, false);
+    let mut stranger = World::new();
+    stranger.anchors.remove(0);
+    let mut inbox = stranger.inbox(&stranger.worker);
+    let mut received = inbox.receive(&one, later(1)).expect("it is the worker's turn");
+    assert!(matches!(received.take_funding(), Budget::None));
+    let payer = world.user.id();
+    assert!(received.unfunded().eq([Unfunded::UnknownPayer { payer }]));
+    drop(received);
+
+    let knows_the_payer = world.verifier(world.worker.id());
+    let mut inbox = Inbox::restore(knows_the_payer, &inbox.to_bytes()).expect("it was written");
+    let mut received = inbox.receive(&other, later(1)).expect("a path of its own");
+    assert_eq!(funded(received.take_funding()).len(), 1);
+}
+
 #[test]
 fn an_allotment_that_comes_on_two_paths_is_handed_out_once() {
     let world = World::new();

@@ -812,6 +812,23 @@ fn m12_a_hop_may_be_dated_at_the_last_second_of_the_envelope() {
 }
 
 #[test]
+fn m12_a_hop_is_signed_up_to_the_last_second_of_the_envelope() {
+    let mesh = Mesh::new();
+    let sent = Draft::new(&mesh.p.identity)
+        .to(mesh.q.id())
+        .next(mesh.r.id())
+        .expires_in(HOUR)
+        .sign(NOW, entropy())
+        .expect("a complete draft");
+    let verifier = mesh.world.verifier(&mesh.r).dangerously_admit_untrusted_origins();
+    let envelope = Envelope::decode(sent.as_bytes(), &Limits::default()).expect("it was sent");
+    let relay = envelope.verify_as_relay(&verifier, NOW).expect("it is next");
+    assert!(relay.forward(&mesh.r.identity, mesh.q.id(), later(3600)).is_ok());
+    let expired = Error::Expired { expires: later(3600), now: later(3601) };
+    assert_eq!(relay.forward(&mesh.r.identity, mesh.q.id(), later(3601)), Err(expired));
+}
+
+#[test]
 fn a_hop_leaves_out_nothing_that_only_a_later_one_adds() {
     let mesh = Mesh::new();
     let sent = Draft::new(&mesh.p.identity)

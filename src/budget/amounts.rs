@@ -248,7 +248,7 @@ impl Amounts {
         Err(Error::AmountRefused { dimension, expected })
     }
 
-    fn find(&self, dimension: Dimension, unit: Option<&str>) -> Option<u64> {
+    pub(super) fn find(&self, dimension: Dimension, unit: Option<&str>) -> Option<u64> {
         let index = self.entries.binary_search_by(|entry| entry.key().cmp(&key(dimension, unit)));
         index.ok().map(|index| self.entries[index].amount)
     }

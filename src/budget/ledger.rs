@@ -578,7 +578,7 @@ impl Ledger {
         self.free().checked_sub(&amounts.consumables().checked_add(besides)?)?;
         for amount in amounts.iter().filter(|amount| amount.dimension().is_ceiling()) {
             let dimension = amount.dimension();
-            if let Some(available) = self.terms.amounts().get(dimension)
+            if let Some(available) = self.terms.amounts().find(dimension, amount.unit())
                 && amount.value() > available
             {
                 return Err(Error::AmountLacking { dimension, available, needed: amount.value() });

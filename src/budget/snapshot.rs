@@ -90,11 +90,9 @@ impl Ledger {
         }
         decoder.finish()?;
         // What was written here follows; sums that do not could not be gone on with.
-        if count > 0 {
-            history
-                .check_rules(&ledger.terms, &ledger.holder)
-                .map_err(|_| bad("an entry breaks the rules of the ledger"))?;
-        }
+        history
+            .check_rules(&ledger.terms, &ledger.holder)
+            .map_err(|_| bad("an entry breaks the rules of the ledger"))?;
         let own =
             ledger.holds.values().try_fold(ledger.own.clone(), |own, hold| own.checked_add(hold));
         let spoken_for = own.and_then(|own| {

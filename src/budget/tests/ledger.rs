@@ -88,6 +88,38 @@ fn every_dimension_or_none() {
 }
 
 #[test]
+fn a_ceiling_in_a_unit_bounds_what_is_used_in_that_unit() {
+    let disk = Dimension::private(1 << 20, DimensionKind::Ceiling).expect("a private number");
+    let on_disk =
+        |most, unit| tokens(1).with_unit(disk, most, unit).expect("a ceiling with its unit");
+    let mut ledger = ledger(on_disk(64, "GB"));
+    refuses(&mut ledger, &lacking(disk, 64, 65), |ledger| ledger.charge(&on_disk(65, "GB")));
+    refuses(&mut ledger, &lacking(disk, 64, 65), |ledger| ledger.reserve(&on_disk(65, "GB")));
+    assert_eq!(ledger.charge(&on_disk(64, "GB")), Ok(()));
+}
+
+#[test]
+fn a_ledger_tells_what_it_granted_and_what_each_child_returned() {
+    let mut ledger = ledger(tokens_and_agents(100, 9));
+    let mut one = child(&mut ledger, 2, 60);
+    let _two = child(&mut ledger, 3, 10);
+    assert_eq!(ledger.granted(), &tokens(70));
+    one.charge(&tokens(20)).expect("it is free");
+    let told = |ledger: &Ledger| {
+        let told = |(_, child): (_, &Child)| (child.returned().clone(), child.is_done());
+        ledger.children().map(told).collect::<Vec<_>>()
+    };
+    let part = one.give_back(&agents()[2], &tokens(15), Basis::Declared).expect("it is free");
+    let _ = ledger.credit(&agents()[1], &part.persisted()).expect("an honest report");
+    assert_eq!(told(&ledger), [(tokens(15), false), (Amounts::new(), false)]);
+    let rest = one.close(&agents()[2], Basis::Declared, Outcome::Done).expect("it was open");
+    let _ = ledger.credit(&agents()[1], &rest.persisted()).expect("an honest report");
+    assert_eq!(told(&ledger), [(tokens(40), true), (Amounts::new(), false)]);
+    // What came back was granted all the same.
+    assert_eq!(ledger.granted(), &tokens(70));
+}
+
+#[test]
 fn the_edges_of_numbers_neither_wrap_nor_panic() {
     for limit in [1, 1 << 63, u64::MAX] {
         for used in [0, 1, 1 << 63, u64::MAX - 1, u64::MAX] {
