@@ -64,6 +64,14 @@ impl<'a> Decoder<'a> {
         &self.input[from - self.base..self.at]
     }
 
+    /// Reads one more of what was read before and found right, or nothing at the end.
+    pub(crate) fn again<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Option<T> {
+        if self.at == self.input.len() { None } else { read(self).ok() }
+    }
+
     /// Ends the reading: nothing may be left.
     #[inline(always)]
     pub(crate) fn finish(self) -> Result<(), Fault> {
@@ -108,9 +116,10 @@ impl<'a> Decoder<'a> {
     pub(crate) fn fixed<const N: usize>(&mut self) -> Result<&'a [u8; N], Fault> {
         let offset = self.offset();
         let bytes = self.bytes()?;
-        bytes
-            .try_into()
-            .or_else(|_| refuse(Error::WrongLength { offset, expected: N, found: bytes.len() }))
+        match bytes.try_into() {
+            Ok(fixed) => Ok(fixed),
+            Err(_) => refuse(Error::WrongLength { offset, expected: N, found: bytes.len() }),
+        }
     }
 
     /// Reads a byte string and opens its content for reading; offsets go on counting.

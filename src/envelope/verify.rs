@@ -230,10 +230,8 @@ impl<'a> Envelope<'a> {
         };
         let attestations = self.attestations(&judge);
         // V-510: an origin that would be trusted if its signatures hold.
-        let origin = attestations
-            .iter()
-            .filter(|one| one.author == self.header.from)
-            .find_map(|one| one.judged.as_ref().ok());
+        let origin =
+            attestations.iter().find(|one| one.author == self.header.from && one.judged.is_ok());
         if origin.is_none() && verifier.untrusted_origin == UntrustedOrigin::Refused {
             return Err(self.untrusted_origin(&attestations));
         }
@@ -438,12 +436,14 @@ impl<'a> Envelope<'a> {
     /// chain that has expired since, or has been revoked, must not make a forgotten envelope new.
     fn principals(
         &self,
-        origin: Option<&Authority<'_>>,
+        origin: Option<&Attestation<'_>>,
         attestations: &[Attestation<'_>],
     ) -> Vec<Digest> {
-        let mut found = Vec::with_capacity(1 + attestations.len());
-        found.push(principal(origin));
-        for one in attestations.iter().filter(|one| one.author == self.header.from) {
+        let mut found = Vec::with_capacity(attestations.len().max(1));
+        found.push(principal(origin.and_then(|one| one.judged.as_ref().ok())));
+        let another = |one: &&Attestation<'_>| !origin.is_some_and(|it| core::ptr::eq(*one, it));
+        let of_sender = |one: &&Attestation<'_>| one.author == self.header.from;
+        for one in attestations.iter().filter(of_sender).filter(another) {
             match one.element.map(|element| &self.elements[element].body) {
                 Some(Body::Authority(chain)) => {
                     found.push(principal_of(&chain.root(), chain.subject()));
