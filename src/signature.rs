@@ -165,27 +165,32 @@ pub(crate) fn all_hold<C: Borrow<Check>>(checks: &[C], keys: &mut Keys<'_>) -> b
 fn combination_vanishes<C: Borrow<Check>>(checks: &[C], keys: &mut Keys<'_>) -> bool {
     #[cfg(test)]
     crate::cost::signatures(checks.len());
-    let coefficients = coefficients(checks);
-
     let mut base = Scalar::ZERO;
     let mut terms = Vec::with_capacity(checks.len());
-    for (check, z) in checks.iter().map(Borrow::borrow).zip(&coefficients) {
+    for (check, z) in checks.iter().map(Borrow::borrow).zip(coefficients(checks)) {
         base -= z * check.response();
-        terms.push((&check.key, z * check.challenge()));
+        terms.push(Term { check, of_nonce: z, of_key: z * check.challenge() });
     }
-    terms.sort_unstable_by_key(|(key, _)| *key);
-    terms.dedup_by(|(key, scalar), (kept, sum)| {
-        let same = key == kept;
-        if same {
-            *sum += *scalar;
+    // One term for each key goes to the front and takes up the others of this key.
+    terms.sort_unstable_by_key(|term| &term.check.key);
+    let mut distinct = 0_usize;
+    for index in 0..terms.len() {
+        let (key, of_key) = (&terms[index].check.key, terms[index].of_key);
+        match distinct.checked_sub(1) {
+            Some(last) if terms[last].check.key == *key => terms[last].of_key += of_key,
+            _ => {
+                terms.swap(distinct, index);
+                distinct += 1;
+            }
         }
-        same
-    });
+    }
+    let with_key = &terms[..distinct];
 
     // The signs leave R its short coefficients, which halves the additions it takes.
-    let nonces = checks.iter().map(|check| decompress(&check.borrow().nonce));
-    let points = nonces.chain(terms.iter().map(|(key, _)| keys.point(key)));
-    let scalars = coefficients.iter().chain(terms.iter().map(|(_, scalar)| scalar));
+    let nonces = terms.iter().map(|term| decompress(&term.check.nonce));
+    let points = nonces.chain(with_key.iter().map(|term| keys.point(&term.check.key)));
+    let scalars = terms.iter().map(|term| &term.of_nonce);
+    let scalars = scalars.chain(with_key.iter().map(|term| &term.of_key));
     EdwardsPoint::optional_multiscalar_mul(
         scalars.chain([&base]),
         points.chain([Some(ED25519_BASEPOINT_POINT)]),
@@ -193,25 +198,34 @@ fn combination_vanishes<C: Borrow<Check>>(checks: &[C], keys: &mut Keys<'_>) -> 
     .is_some_and(|sum| sum.mul_by_cofactor().is_identity())
 }
 
+/// What one check adds to the combination.
+struct Term<'c> {
+    check: &'c Check,
+    /// The coefficient of its R.
+    of_nonce: Scalar,
+    /// That of its A.
+    of_key: Scalar,
+}
+
 /// One 128-bit coefficient for each check, from a hash of all of them: whoever changes a signature
-/// changes every coefficient, so faults can't be made to cancel.
-fn coefficients<C: Borrow<Check>>(checks: &[C]) -> Vec<Scalar> {
+/// changes every coefficient, so faults can't be made to cancel. S is hashed, and R, A and M are
+/// through what they were hashed to; each hash of the result gives four coefficients.
+fn coefficients<C: Borrow<Check>>(checks: &[C]) -> impl Iterator<Item = Scalar> {
     let mut seed = Sha512::new();
     for check in checks.iter().map(Borrow::borrow) {
-        seed.update(check.key);
-        seed.update(check.nonce);
         seed.update(check.scalar);
         seed.update(check.digest);
     }
     let seed = seed.finalize();
 
-    let coefficient = |index: u64| {
-        let hash = Sha512::new().chain_update(seed).chain_update(index.to_le_bytes()).finalize();
-        let mut short = [0; 16];
-        short.copy_from_slice(&hash[..16]);
-        Scalar::from(u128::from_le_bytes(short))
-    };
-    (0..).zip(checks).map(|(index, _)| coefficient(index)).collect()
+    (0_u64..).flat_map(move |block| {
+        let hash = Sha512::new().chain_update(seed).chain_update(block.to_le_bytes()).finalize();
+        [0, 16, 32, 48].map(|at| {
+            let mut short = [0; 16];
+            short.copy_from_slice(&hash[at..at + 16]);
+            Scalar::from(u128::from_le_bytes(short))
+        })
+    })
 }
 
 /// The secret half of an agent's signing key. Wiped when dropped.

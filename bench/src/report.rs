@@ -112,7 +112,7 @@ pub fn print_threads(threads: &[Threads]) {
 
 // Goals.
 
-/// A line of the library's own bench: `name ours floor ratio <= goal`.
+/// A line of the library's own bench: `name ours floor ratio <= goal  [least to greatest ratio]`.
 pub struct Goal {
     name: String,
     ours: String,
@@ -120,6 +120,7 @@ pub struct Goal {
     ratio: String,
     at_least: bool,
     goal: String,
+    range: Option<String>,
 }
 
 impl Goal {
@@ -127,6 +128,10 @@ impl Goal {
     pub fn parse(line: &str) -> Option<Self> {
         let at_least = line.contains(" >= ");
         let (rest, goal) = line.split_once(if at_least { " >= " } else { " <= " })?;
+        let (goal, range) = match goal.split_once('[') {
+            Some((goal, range)) => (goal, Some(range.trim().trim_end_matches(']').to_owned())),
+            None => (goal, None),
+        };
         let mut words: Vec<_> = rest.split_whitespace().collect();
         let ratio = words.pop()?.to_owned();
         // A value is a number, with its unit behind it if it has one.
@@ -137,7 +142,7 @@ impl Goal {
         };
         let (floor, ours) = (value()?, value()?);
         let name = words.join(" ");
-        Some(Self { name, ours, floor, ratio, at_least, goal: goal.trim().to_owned() })
+        Some(Self { name, ours, floor, ratio, at_least, goal: goal.trim().to_owned(), range })
     }
 
     /// Whether the goal is met, where a number tells.
@@ -156,14 +161,18 @@ impl Goal {
 
 fn goals_table(goals: &[Goal]) -> String {
     let mut table =
-        "| work | ratio | goal | ours | floor | met |\n|---|---:|---:|---:|---:|---|\n".to_owned();
+        "| work | ratio | lowest to highest | goal | ours | floor | met |\n|---|---:|---:|---:|---:|---:|---|\n"
+            .to_owned();
     for goal in goals {
         let sign = if goal.at_least { '≥' } else { '≤' };
         let met = goal.met().map_or("–", |met| if met { "yes" } else { "**no**" });
-        let Goal { name, ours, floor, ratio, goal, .. } = goal;
+        let Goal { name, ours, floor, ratio, goal, range, .. } = goal;
+        let range = range.as_deref().unwrap_or("–");
         push(
             &mut table,
-            format_args!("| {name} | {ratio} | {sign} {goal} | {ours} | {floor} | {met} |"),
+            format_args!(
+                "| {name} | {ratio} | {range} | {sign} {goal} | {ours} | {floor} | {met} |"
+            ),
         );
     }
     table
@@ -417,9 +426,9 @@ mod tests {
 
     #[test]
     fn a_goal_is_read_with_and_without_units() {
-        let line =
-            "verify + open, first sight                    274.20 µs  446.00 µs   0.615  <= 0.62";
+        let line = "verify + open, first sight     274.20 µs  446.00 µs   0.615  <= 0.62  [0.610 to 0.630]";
         let goal = Goal::parse(line).expect("a line");
+        assert_eq!(goal.range.as_deref(), Some("0.610 to 0.630"));
         assert_eq!(
             (goal.name.as_str(), goal.ours.as_str()),
             ("verify + open, first sight", "274.20 µs")

@@ -64,6 +64,25 @@ impl<'a> Decoder<'a> {
         &self.input[from - self.base..self.at]
     }
 
+    /// Reads one more of what was read before and found right, or nothing at the end.
+    pub(crate) fn again<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Option<T> {
+        if self.at == self.input.len() { None } else { read(self).ok() }
+    }
+
+    /// Tells whether the next item is this integer and takes one byte.
+    #[inline(always)]
+    fn starts_with(&self, value: i64) -> bool {
+        let next = self.input.get(self.at).copied().map(i64::from);
+        match value {
+            0..24 => next == Some(value),
+            -24..0 => next == Some((i64::from(NEGATIVE) << 5) - 1 - value),
+            _ => false,
+        }
+    }
+
     /// Ends the reading: nothing may be left.
     #[inline(always)]
     pub(crate) fn finish(self) -> Result<(), Fault> {
@@ -87,7 +106,17 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads the integer `value`, which the format fixes; `name` says what it stands for.
+    #[inline(always)]
     pub(crate) fn constant(&mut self, value: i64, name: &'static str) -> Result<(), Fault> {
+        if self.starts_with(value) {
+            self.at += 1;
+            return Ok(());
+        }
+        self.constant_any(value, name)
+    }
+
+    #[inline(never)]
+    fn constant_any(&mut self, value: i64, name: &'static str) -> Result<(), Fault> {
         let offset = self.offset();
         if self.integer()? == value {
             Ok(())
@@ -106,11 +135,20 @@ impl<'a> Decoder<'a> {
     /// Reads a byte string of exactly `N` bytes.
     #[inline(always)]
     pub(crate) fn fixed<const N: usize>(&mut self) -> Result<&'a [u8; N], Fault> {
+        // The one head that it can have, where that takes two bytes.
+        if let (24..=255, Some([0x58, length, rest @ ..])) = (N, self.input.get(self.at..))
+            && usize::from(*length) == N
+            && let Some(fixed) = rest.first_chunk()
+        {
+            self.at += 2 + N;
+            return Ok(fixed);
+        }
         let offset = self.offset();
         let bytes = self.bytes()?;
-        bytes
-            .try_into()
-            .or_else(|_| refuse(Error::WrongLength { offset, expected: N, found: bytes.len() }))
+        match bytes.try_into() {
+            Ok(fixed) => Ok(fixed),
+            Err(_) => refuse(Error::WrongLength { offset, expected: N, found: bytes.len() }),
+        }
     }
 
     /// Reads a byte string and opens its content for reading; offsets go on counting.
@@ -429,10 +467,8 @@ impl<'a> Map<'_, 'a> {
     /// Tells whether the next key has not been looked at, takes one byte, and is this one, in its place: the usual case.
     #[inline(always)]
     fn is_next(&self, key: i64) -> bool {
-        let next = self.decoder.input.get(self.decoder.at).copied();
         self.next.is_none()
-            && (0..24).contains(&key)
-            && next.map(i64::from) == Some(key)
+            && self.decoder.starts_with(key)
             && self.last.is_none_or(|last| order(last) < order(key))
     }
 

@@ -51,7 +51,7 @@ pub struct Line {
 impl Line {
     /// Returns the conversation.
     pub fn conversation(&self) -> ConversationId {
-        header::conversation(&self.context, &self.parties)
+        header::conversation(&self.context, self.parties.iter().copied())
     }
 
     /// Returns where the line stands.

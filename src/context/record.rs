@@ -42,7 +42,7 @@ impl<'a> Refs<'a> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = ElementId> + 'a {
         let mut decoder = Decoder::new(self.encoded);
-        core::iter::from_fn(move || decoder.fixed().ok().map(|id| ElementId(*id)))
+        core::iter::from_fn(move || decoder.again(Decoder::fixed).map(|id| ElementId(*id)))
     }
 }
 

@@ -433,6 +433,7 @@ impl fmt::Debug for Envelope<'_> {
     }
 }
 
+#[inline(never)]
 fn elements<'a>(
     decoder: &mut Decoder<'a>,
     count: usize,

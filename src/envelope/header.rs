@@ -136,28 +136,31 @@ impl<'a> Header<'a> {
 
     /// Returns the id of the conversation: the context together with its parties.
     pub fn conversation(&self) -> ConversationId {
-        conversation(&self.context, &self.parties())
+        conversation(&self.context, self.each_party())
     }
 
     /// Returns the parties, sender and recipients, in ascending order.
     pub fn parties(&self) -> Vec<AgentId> {
-        parties(self.from, self.to.iter())
+        self.each_party().collect()
+    }
+
+    /// Goes through the parties: recipients are ascending, and the sender may be one of them.
+    fn each_party(&self) -> impl Iterator<Item = AgentId> + Clone {
+        let (from, to) = (self.from, self.to);
+        let before = to.iter().take_while(move |party| *party < from);
+        let after = to.iter().skip_while(move |party| *party <= from);
+        before.chain([from]).chain(after)
     }
 }
 
-/// Collects the parties of a conversation.
-pub(crate) fn parties(from: AgentId, to: impl Iterator<Item = AgentId>) -> Vec<AgentId> {
-    let mut parties: Vec<AgentId> = to.chain([from]).collect();
-    parties.sort_unstable();
-    parties.dedup();
-    parties
-}
-
 /// Names a conversation: other parties are another conversation, which can neither continue nor block this one.
-pub(crate) fn conversation(context: &ContextId, parties: &[AgentId]) -> ConversationId {
+pub(crate) fn conversation(
+    context: &ContextId,
+    parties: impl Iterator<Item = AgentId> + Clone,
+) -> ConversationId {
     ConversationId(
         hash(Use::Conversation, 2, |fields| {
-            fields.bytes(context.as_bytes()).array(parties.len());
+            fields.bytes(context.as_bytes()).array(parties.clone().count());
             for party in parties {
                 fields.bytes(party.as_bytes());
             }
@@ -308,7 +311,7 @@ impl<'a> Agents<'a> {
     }
 
     /// Goes through them in their order.
-    pub fn iter(&self) -> impl Iterator<Item = AgentId> + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = AgentId> + Clone + use<'a> {
         self.encoded
             .chunks_exact(ENCODED_AGENT)
             .filter_map(|one| Some(AgentId::checked(*one.last_chunk()?)))
@@ -371,7 +374,7 @@ impl<'a> Labels<'a> {
     /// Goes through keys and values, shorter keys first.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let mut decoder = Decoder::new(self.encoded);
-        core::iter::from_fn(move || Some((decoder.text().ok()?, decoder.text().ok()?)))
+        core::iter::from_fn(move || decoder.again(|label| Ok((label.text()?, label.text()?))))
     }
 
     /// Returns the value of the label with this key.

@@ -87,7 +87,7 @@ impl<'a> Absences<'a> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> + use<'a> {
         let mut decoder = Decoder::new(self.encoded);
-        core::iter::from_fn(move || decoder.uint().ok())
+        core::iter::from_fn(move || decoder.again(Decoder::uint))
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod header;
 mod hop;
 mod onward;
 mod outline;
+mod plausible;
 mod received;
 mod sent;
 mod verified;

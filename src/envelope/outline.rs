@@ -153,7 +153,7 @@ impl<'e> ElementClaim<'e> {
             },
             Body::Authority(chain) => BodyClaim::Authority(ChainClaim { chain }),
             Body::Audience(audience) => {
-                BodyClaim::Audience { id: audience.id, readers: audience.readers() }
+                BodyClaim::Audience { id: audience.id(), readers: audience.readers() }
             }
             Body::KeyPackage(package) => BodyClaim::KeyPackage {
                 agent: package.claims.agent,

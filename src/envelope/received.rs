@@ -516,7 +516,7 @@ impl Opener<'_> {
         let envelope = self.of.envelope();
         envelope.elements.iter().find_map(|element| match &element.body {
             // A late reader finds itself in a later audience with the same id.
-            Body::Audience(audience) if audience.id == *id => audience.decrypt(
+            Body::Audience(audience) if audience.id() == *id => audience.decrypt(
                 &self.of.verified.digest,
                 &self.identity.id(),
                 self.identity.sealing_secrets(),
@@ -538,7 +538,7 @@ impl Opener<'_> {
     fn audience_of(&self, element: &RawElement<'_>) -> Option<AudienceId> {
         let index = element.record.sealed?.audience;
         match &self.of.envelope().elements.get(index)?.body {
-            Body::Audience(audience) => Some(audience.id),
+            Body::Audience(audience) => Some(audience.id()),
             _ => None,
         }
     }

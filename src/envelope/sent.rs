@@ -78,7 +78,7 @@ impl Sent {
 
     /// Returns the conversation.
     pub fn conversation(&self) -> ConversationId {
-        header::conversation(&self.context, &self.parties)
+        header::conversation(&self.context, self.parties.iter().copied())
     }
 
     /// Returns the sender's line after this envelope, to go on with.

@@ -4,11 +4,11 @@
 //! alone, which no outsider can make; then all others in one batch.
 
 use alloc::vec::Vec;
-use core::borrow::Borrow;
 use core::marker::PhantomData;
 
 use super::decoded::{Body, Envelope, RawElement};
 use super::hop::before_hop_0;
+use super::plausible::{Batch, Plausible};
 use super::verified::{Attestation, Funding, Role, Verified, principal, principal_of};
 use crate::budget::DepthRule;
 use crate::context::{AnyKind, control_commit};
@@ -16,7 +16,7 @@ use crate::delegation::{Audience, Authority, AuthorityCache, Judge};
 use crate::digest::{AllotmentId, Digest, HeaderDigest, HopId};
 use crate::identity::AgentId;
 use crate::replay::{Path, ReplayWindow};
-use crate::signature::{Check, KeyCache, Keys, Met, all_hold, verify_batch};
+use crate::signature::{Check, KeyCache, Keys, Met, all_hold};
 use crate::time::Clock;
 use crate::verifier::{FundingPolicy, Sealing, UntrustedOrigin, Verifier};
 use crate::{Error, Timestamp};
@@ -230,10 +230,8 @@ impl<'a> Envelope<'a> {
         };
         let attestations = self.attestations(&judge);
         // V-510: an origin that would be trusted if its signatures hold.
-        let origin = attestations
-            .iter()
-            .filter(|one| one.author == self.header.from)
-            .find_map(|one| one.judged.as_ref().ok());
+        let origin =
+            attestations.iter().find(|one| one.author == self.header.from && one.judged.is_ok());
         if origin.is_none() && verifier.untrusted_origin == UntrustedOrigin::Refused {
             return Err(self.untrusted_origin(&attestations));
         }
@@ -262,7 +260,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Computes the id of every hop, with its count.
-    fn path(&self, digest: &HeaderDigest) -> Vec<(HopId, usize)> {
+    pub(super) fn path(&self, digest: &HeaderDigest) -> Vec<(HopId, usize)> {
         let ids = self.hop_ids(digest).enumerate();
         ids.map(|(index, id)| (id, self.count_at(index))).collect()
     }
@@ -438,12 +436,14 @@ impl<'a> Envelope<'a> {
     /// chain that has expired since, or has been revoked, must not make a forgotten envelope new.
     fn principals(
         &self,
-        origin: Option<&Authority<'_>>,
+        origin: Option<&Attestation<'_>>,
         attestations: &[Attestation<'_>],
     ) -> Vec<Digest> {
-        let mut found = Vec::with_capacity(1 + attestations.len());
-        found.push(principal(origin));
-        for one in attestations.iter().filter(|one| one.author == self.header.from) {
+        let mut found = Vec::with_capacity(attestations.len().max(1));
+        found.push(principal(origin.and_then(|one| one.judged.as_ref().ok())));
+        let another = |one: &&Attestation<'_>| !origin.is_some_and(|it| core::ptr::eq(*one, it));
+        let of_sender = |one: &&Attestation<'_>| one.author == self.header.from;
+        for one in attestations.iter().filter(of_sender).filter(another) {
             match one.element.map(|element| &self.elements[element].body) {
                 Some(Body::Authority(chain)) => {
                     found.push(principal_of(&chain.root(), chain.subject()));
@@ -462,168 +462,6 @@ impl<'a> Envelope<'a> {
             .collect();
         Error::UntrustedOrigin { reasons }
     }
-
-    /// Prepares a hop's signature; `prev` is the id of the hop before, or the header's digest.
-    fn hop_check(&self, hop: usize, prev: &[u8; 32]) -> Result<Check, Error> {
-        let raw = &self.hops[hop];
-        raw.bind(prev).check(&raw.signer).map_err(|_| self.hop_error(hop))
-    }
-
-    fn hop_error(&self, hop: usize) -> Error {
-        Error::HopSignature { hop, signer: self.hops[hop].signer }
-    }
-
-    /// Compares the content bodies with what their records commit to.
-    fn check_contents(&self) -> Result<(), Error> {
-        for (index, element) in self.elements.iter().enumerate() {
-            element.body.check(&element.record, &self.author(element), index)?;
-        }
-        Ok(())
-    }
-}
-
-/// An envelope that is all right if its signatures and contents are.
-struct Plausible<'a, R> {
-    verified: Verified<'a, R>,
-    /// Hop 0's signature.
-    origin: Check,
-    /// All others, once they are prepared.
-    batch: Batch,
-}
-
-#[derive(Default)]
-struct Batch {
-    signatures: Vec<Prepared>,
-    /// The chains and key packages of trusted origins that were not in the cache.
-    fresh: Vec<Digest>,
-}
-
-/// A signature that waits for its equation, and what to say if that fails.
-struct Prepared {
-    check: Check,
-    blame: Blame,
-}
-
-impl Borrow<Check> for Prepared {
-    fn borrow(&self) -> &Check {
-        &self.check
-    }
-}
-
-impl Batch {
-    fn push(&mut self, blame: Blame, check: Check) {
-        self.signatures.push(Prepared { check, blame });
-    }
-
-    /// Tells whether the cache knows these statements, and if not, notes that it could.
-    fn is_known(&mut self, statements: Digest, cache: &AuthorityCache) -> bool {
-        let known = cache.contains(&statements);
-        if !known {
-            self.fresh.push(statements);
-        }
-        known
-    }
-}
-
-impl<R> Plausible<'_, R> {
-    fn check_origin(&self, keys: &mut Keys<'_>) -> Result<(), Error> {
-        self.origin.verify_with(keys).map_err(|_| self.verified.envelope.hop_error(0))
-    }
-
-    fn check_contents(&self) -> Result<(), Error> {
-        self.verified.envelope.check_contents()
-    }
-
-    /// Prepares all signatures but hop 0's.
-    fn prepare_batch(&mut self, cache: Option<&AuthorityCache>) -> Result<(), Error> {
-        if self.verified.path.is_empty() {
-            self.verified.path = self.verified.envelope.path(&self.verified.digest);
-        }
-        let Verified { envelope, path, .. } = &self.verified;
-        let signatures = Vec::with_capacity(envelope.signatures);
-        let mut batch = Batch { signatures, fresh: Vec::new() };
-        for (hop, (prev, _)) in (1..envelope.hops.len()).zip(path) {
-            batch.push(Blame::Hop(hop), envelope.hop_check(hop, prev.as_bytes())?);
-        }
-        for (index, element) in envelope.elements.iter().enumerate() {
-            match &element.body {
-                Body::Authority(chain) => {
-                    if let Some(cache) = cache
-                        && self.counts(index)
-                        && batch.is_known(chain.digest(), cache)
-                    {
-                        continue;
-                    }
-                    for (link, check) in chain.checks(Some(index)).enumerate() {
-                        batch.push(Blame::Link { element: index, link }, check?);
-                    }
-                }
-                Body::KeyPackage(package) => {
-                    if let Some(cache) = cache
-                        && self.origin_counts()
-                        && batch.is_known(package.digest(), cache)
-                    {
-                        continue;
-                    }
-                    batch.push(Blame::KeyPackage { element: index }, package.check(Some(index))?);
-                }
-                Body::Allotment(lineage) => {
-                    for (position, check) in lineage.checks(Some(index))?.into_iter().enumerate() {
-                        batch.push(Blame::Allotment { element: index, position }, check);
-                    }
-                }
-                Body::Report(entries) => {
-                    for (entry, signed) in entries.iter().enumerate() {
-                        let signer = signed.claims.holder;
-                        let check =
-                            signed.check().ok_or(Error::EntrySignature { entry, signer })?;
-                        batch.push(Blame::Entry { entry, signer }, check);
-                    }
-                }
-                _ => {}
-            }
-        }
-        self.batch = batch;
-        Ok(())
-    }
-
-    /// Tells whether the chain in this element counts if its signatures hold.
-    fn counts(&self, element: usize) -> bool {
-        let this = |one: &Attestation<'_>| one.element == Some(element) && one.judged.is_ok();
-        self.verified.attestations.iter().any(this)
-    }
-
-    /// Tells whether the originator has an authority that counts if the signatures hold.
-    fn origin_counts(&self) -> bool {
-        let from = self.verified.envelope.header.from;
-        let trusted = |one: &Attestation<'_>| one.author == from && one.judged.is_ok();
-        self.verified.attestations.iter().any(trusted)
-    }
-
-    fn check_batch(&self, keys: &mut Keys<'_>) -> Result<(), Error> {
-        let signatures = &self.batch.signatures;
-        verify_batch(signatures, keys).map_err(|first| self.error(signatures[first].blame))
-    }
-
-    fn error(&self, blame: Blame) -> Error {
-        let envelope = &self.verified.envelope;
-        match blame {
-            Blame::Hop(hop) => envelope.hop_error(hop),
-            Blame::Link { element, link } => match &envelope.elements[element].body {
-                Body::Authority(chain) => chain.signature_error(Some(element), link),
-                _ => Error::ControlRecord { element },
-            },
-            Blame::Allotment { element, position } => match &envelope.elements[element].body {
-                Body::Allotment(lineage) => lineage.signature_error(Some(element), position),
-                _ => Error::ControlRecord { element },
-            },
-            Blame::Entry { entry, signer } => Error::EntrySignature { entry, signer },
-            Blame::KeyPackage { element } => {
-                let agent = envelope.header.from;
-                Error::KeyPackageSignature { element: Some(element), agent }
-            }
-        }
-    }
 }
 
 /// Takes each that has not failed a step further.
@@ -635,13 +473,4 @@ fn go_on<T>(all: &mut [Result<T, Error>], mut step: impl FnMut(&mut T) -> Result
             *one = Err(error);
         }
     }
-}
-
-#[derive(Clone, Copy)]
-enum Blame {
-    Hop(usize),
-    Link { element: usize, link: usize },
-    KeyPackage { element: usize },
-    Allotment { element: usize, position: usize },
-    Entry { entry: usize, signer: AgentId },
 }

@@ -122,7 +122,7 @@ fn hint(sealing_key: &[u8; 32]) -> &[u8; HINT] {
 /// An audience as received: its form is checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SealedAudience<'a> {
-    pub(crate) id: AudienceId,
+    id: &'a [u8; 32],
     iv: &'a [u8; 12],
     ciphertext: &'a [u8; SECRET + TAG_LEN],
     wraps: Wraps<'a>,
@@ -145,7 +145,7 @@ struct Wrap<'a> {
 impl<'a> SealedAudience<'a> {
     pub(crate) fn decode(decoder: &mut Decoder<'a>, limits: &Limits) -> Result<Self, Fault> {
         decoder.array_of(2)?;
-        let id = AudienceId(*decoder.fixed()?);
+        let id = decoder.fixed()?;
         decoder.array_of(4)?;
         let iv = content_headers(decoder)?;
         let ciphertext = decoder.fixed()?;
@@ -169,6 +169,10 @@ impl<'a> SealedAudience<'a> {
         }
         let wraps = Wraps { count, encoded: decoder.since(start) };
         Ok(Self { id, iv, ciphertext, wraps })
+    }
+
+    pub(crate) const fn id(&self) -> AudienceId {
+        AudienceId(*self.id)
     }
 
     /// Returns how many readers there are.
@@ -195,14 +199,14 @@ impl<'a> SealedAudience<'a> {
         let wrap = self.wraps.find(hint(&key.public()))?;
         let info = recipient_structure(wrap.protected, &extra_info(envelope, reader));
         let content_key = open_key(key, wrap.ek, &info, &[], wrap.wrapped)?;
-        let aad = enc_structure("Encrypt", &external_aad(envelope, &self.id));
+        let aad = enc_structure("Encrypt", &external_aad(envelope, &self.id()));
         let (body, tag) = self.ciphertext.split_last_chunk()?;
         let mut secret = Zeroizing::new([0; SECRET]);
         secret.copy_from_slice(body);
         aead_open_in_place(&content_key, self.iv, &aad, secret.as_mut(), tag)?;
         let opened = AudienceSecret::new(secret, envelope);
         // The id commits to the secret, so that no two readers can be given different ones.
-        bool::from(opened.id.as_bytes().ct_eq(self.id.as_bytes())).then_some(opened)
+        bool::from(opened.id.as_bytes().ct_eq(self.id)).then_some(opened)
     }
 }
 

@@ -150,12 +150,15 @@ def batch_coefficients(signatures: Sequence[tuple[bytes, bytes, bytes]]) -> list
     """The coefficients z_i of a batch of (key, message, signature)."""
     seed = hashlib.sha512()
     for key, message, signature in signatures:
-        seed.update(key + signature)
+        seed.update(signature[32:])
         seed.update(hashlib.sha512(signature[:32] + key + message).digest())
     start = seed.digest()
+    pieces = b"".join(
+        hashlib.sha512(start + i.to_bytes(8, "little")).digest()
+        for i in range((len(signatures) + 3) // 4)
+    )
     return [
-        int.from_bytes(hashlib.sha512(start + i.to_bytes(8, "little")).digest()[:16], "little")
-        for i in range(len(signatures))
+        int.from_bytes(pieces[16 * i : 16 * i + 16], "little") for i in range(len(signatures))
     ]
 
 
