@@ -496,6 +496,29 @@ fn what_is_returned_later_was_there_before() {
     }
 }
 
+#[test]
+fn a_credit_is_held_against_the_split_and_the_report_that_it_names() {
+    let mut ledger = ledger(tokens_and_agents(100, 9));
+    let [mut one, mut two] = [child(&mut ledger, 2, 60), child(&mut ledger, 3, 10)];
+    let [of_one, of_two] = [(&mut one, 2), (&mut two, 3)].map(|(child, holder)| {
+        let history = child.close(&agents()[holder], Basis::Declared, Outcome::Done);
+        history.expect("it was open").persisted()
+    });
+    let _ = ledger.credit(&agents()[1], &of_one).expect("an honest report");
+    let told = ledger.close(&agents()[1], Basis::Declared, Outcome::Done).expect("it was open");
+    let told = told.persisted();
+    let told = entries(&told).expect("a history");
+    let (split_one, split_two, credit) = (told[0], told[1], told[2]);
+    let [report_one, report_two] =
+        [&of_one, &of_two].map(|told| *entries(told).expect("a history").last().expect("a report"));
+    for (split, report) in
+        [(split_one, report_one), (split_two, report_one), (split_one, report_two)]
+    {
+        let made = evidence_of(None, &[split, credit], Some(report));
+        assert_eq!(Evidence::verify(&made), Err(Error::NoEvidence));
+    }
+}
+
 fn evidence_of(grant: Option<&[u8]>, entries: &[&[u8]], report: Option<&[u8]>) -> Vec<u8> {
     let mut out = Encoder::new();
     out.array(4).text("agent-envelope/1/evidence");
