@@ -160,23 +160,17 @@ impl<'a> Envelope<'a> {
 
     /// Computes the id of the last hop, which commits to the whole path and all elements.
     pub fn tip(&self) -> HopId {
-        self.hop_id(self.hops.len() - 1)
+        self.hop_ids(self.digest()).last().expect("decoding refuses an envelope without hops")
     }
 
     /// Computes the id of hop 0, which commits to the header and all elements of the originator.
     pub fn origin(&self) -> HopId {
-        self.hop_id(0)
-    }
-
-    /// Computes the id of a hop.
-    pub(crate) fn hop_id(&self, index: usize) -> HopId {
-        let digest = self.digest();
-        self.hop_ids(&digest).nth(index).expect("a hop of this envelope")
+        self.hops[0].id(before_hop_0(&self.digest()))
     }
 
     /// Computes the id of each hop, from hop 0 on.
-    pub(crate) fn hop_ids(&self, digest: &HeaderDigest) -> impl Iterator<Item = HopId> {
-        let mut prev = *before_hop_0(digest);
+    pub(crate) fn hop_ids(&self, digest: HeaderDigest) -> impl ExactSizeIterator<Item = HopId> {
+        let mut prev = *before_hop_0(&digest);
         self.hops.iter().map(move |hop| {
             let id = hop.id(&prev);
             prev = *id.as_bytes();

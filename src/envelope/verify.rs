@@ -201,7 +201,7 @@ impl<'a> Envelope<'a> {
             Some(window) => {
                 // The path of what is new is hashed for the signatures, after hop 0's.
                 let known = window.remembers(&digest);
-                let path = if known { self.path(&digest) } else { Vec::new() };
+                let path = if known { self.path(digest) } else { Vec::new() };
                 let after = window.seen(&self.replay_path(digest, &path))?.after();
                 (path, after)
             }
@@ -260,7 +260,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Computes the id of every hop, with its count.
-    fn path(&self, digest: &HeaderDigest) -> Vec<(HopId, usize)> {
+    fn path(&self, digest: HeaderDigest) -> Vec<(HopId, usize)> {
         let ids = self.hop_ids(digest).enumerate();
         ids.map(|(index, id)| (id, self.count_at(index))).collect()
     }
@@ -537,7 +537,7 @@ impl<R> Plausible<'_, R> {
     /// Prepares all signatures but hop 0's.
     fn prepare_batch(&mut self, cache: Option<&AuthorityCache>) -> Result<(), Error> {
         if self.verified.path.is_empty() {
-            self.verified.path = self.verified.envelope.path(&self.verified.digest);
+            self.verified.path = self.verified.envelope.path(self.verified.digest);
         }
         let Verified { envelope, path, .. } = &self.verified;
         let signatures = Vec::with_capacity(envelope.signatures);
