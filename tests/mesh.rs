@@ -37,6 +37,15 @@ impl Mesh {
             .expect("a complete draft")
     }
 
+    /// The envelope with a hop of R, to Q, that says it was signed at this time.
+    fn dated_hop(&self, sent: &Sent, at: u64) -> Vec<u8> {
+        let mut forged = Forgery::of(sent.as_bytes());
+        forged.add_hop(&self.r, self.r.id(), &[self.q.id()]);
+        forged.edit_hop(1, |hop| hop.set(3, uint(at)));
+        forged.sign_hop(1, &self.r);
+        forged.encode()
+    }
+
     fn refusal(&self, forgery: &Forgery) -> Error {
         self.world.refusal(&self.q, &forgery.encode())
     }
@@ -655,13 +664,7 @@ fn m12_a_hop_is_dated_within_the_window_not_before_the_last_and_not_ahead() {
         .authority(&chain)
         .sign(NOW, entropy())
         .expect("a complete draft");
-    let dated = |at: u64| {
-        let mut forged = Forgery::of(sent.as_bytes());
-        forged.add_hop(&mesh.r, mesh.r.id(), &[mesh.q.id()]);
-        forged.edit_hop(1, |hop| hop.set(3, uint(at)));
-        forged.sign_hop(1, &mesh.r);
-        mesh.world.receive(&mesh.q, &forged.encode())
-    };
+    let dated = |at| mesh.world.receive(&mesh.q, &mesh.dated_hop(&sent, at));
     let time = |at, not_after| {
         let at = Timestamp::from_unix_seconds(at);
         Err(Error::HopTime { hop: 1, at, not_before: NOW, not_after })
@@ -798,13 +801,7 @@ fn m12_a_hop_may_be_dated_at_the_last_second_of_the_envelope() {
         .expires_in(HOUR)
         .sign(NOW, entropy())
         .expect("a complete draft");
-    let dated = |at: u64| {
-        let mut forged = Forgery::of(sent.as_bytes());
-        forged.add_hop(&mesh.r, mesh.r.id(), &[mesh.q.id()]);
-        forged.edit_hop(1, |hop| hop.set(3, uint(at)));
-        forged.sign_hop(1, &mesh.r);
-        forged.encode()
-    };
+    let dated = |at| mesh.dated_hop(&sent, at);
     assert!(Envelope::decode(&dated(SECONDS + 3600), &Limits::default()).is_ok());
     let (at, not_after) = (Timestamp::from_unix_seconds(SECONDS + 3601), later(3600));
     let refused = Error::HopTime { hop: 1, at, not_before: NOW, not_after };

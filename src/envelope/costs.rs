@@ -19,18 +19,18 @@ use crate::{
     TrustAnchor, TrustAnchors, Verifier,
 };
 
-const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn agent(number: u8) -> Identity {
+pub(super) fn agent(number: u8) -> Identity {
     Identity::from_seeds(&[number; 32], &[number + 100; 32])
 }
 
-fn entropy(number: u8) -> Entropy {
+pub(super) fn entropy(number: u8) -> Entropy {
     Entropy::new([number; 32]).expect("not all zero")
 }
 
-fn tokens(amount: u64) -> Amounts {
+pub(super) fn tokens(amount: u64) -> Amounts {
     Amounts::new().with(Dimension::OUTPUT_TOKENS, amount).expect("an amount")
 }
 
