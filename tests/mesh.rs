@@ -630,9 +630,15 @@ fn m12_a_window_that_is_not_now_is_refused_with_both_times() {
     let error = refusal(SECONDS - 60, SECONDS - 30);
     assert_eq!(error, Error::Expired { expires: at(SECONDS - 30), now: NOW });
     let error = refusal(SECONDS, SECONDS + 86_401);
-    assert_eq!(error, Error::LifetimeTooLong { seconds: 86_401, maximum: 86_400 });
+    assert_eq!(
+        error,
+        Error::LifetimeTooLong { place: Place::Header, seconds: 86_401, maximum: 86_400 }
+    );
     let error = refusal(SECONDS, SECONDS);
-    assert_eq!(error, Error::WindowReversed { not_before: NOW, expires: NOW });
+    assert_eq!(
+        error,
+        Error::WindowReversed { place: Place::Header, not_before: NOW, expires: NOW }
+    );
     for (created, expires) in [(30, 60), (0, 86_400)] {
         let bytes = windowed(SECONDS + created, SECONDS + expires);
         mesh.world.receive(&mesh.q, &bytes).expect("just inside");
@@ -649,7 +655,7 @@ fn m12_an_envelope_created_after_its_end_is_refused() {
     let bytes = forged.sealed_by_originator(&mesh.p);
     let error = malformed(&bytes);
     let expires = Timestamp::from_unix_seconds(SECONDS - 1);
-    assert_eq!(error, Error::WindowReversed { not_before: NOW, expires });
+    assert_eq!(error, Error::WindowReversed { place: Place::Header, not_before: NOW, expires });
     assert_eq!(error.place(), Place::Header);
 }
 

@@ -58,8 +58,8 @@ impl<'a> Chain<'a> {
         within(limits.links, count, "links of a delegation chain")?;
         // Where nothing limits it, the count is but a claim.
         let mut links: Vec<Link<'a>> = Vec::with_capacity(count.min(USUAL));
-        for _ in 0..count {
-            let link = Link::decode(decoder, links.last())?;
+        for link in 0..count {
+            let link = Link::decode(decoder, links.last(), At { element, link })?;
             links.push(link);
         }
         let chain = Self { links, bytes: decoder.since(start) };
@@ -178,6 +178,7 @@ impl<'a> Chain<'a> {
         }
     }
 }
+
 /// Finds the first holder that is the root or a holder before it. Each signs the link after its own, so these are all signers.
 fn first_repeated(
     root: AgentId,
@@ -186,7 +187,6 @@ fn first_repeated(
     let mut known = BTreeSet::from([root]);
     holders.enumerate().find(|(_, holder)| !known.insert(*holder))
 }
-
 
 /// Narrows by every link below the root.
 fn fold<'a>(
@@ -197,6 +197,7 @@ fn fold<'a>(
     below_root.iter().zip(1..).try_fold(running, |running, (link, index)| {
         narrow(running, &link.claims, At { element, link: index })
     })
+}
 
 #[cfg(test)]
 mod tests {
@@ -215,5 +216,4 @@ mod tests {
             assert_eq!(first_repeated(*root, holders.iter().copied()), expected);
         }
     }
-}
 }

@@ -15,7 +15,7 @@ use crate::digest::{ElementId, HeaderDigest, HopId};
 use crate::identity::{AgentId, UnverifiedKeyPackage};
 use crate::limits::within;
 use crate::seal::{SealedAudience, SealedBody};
-use crate::{Error, Limits};
+use crate::{Error, Limits, Place};
 
 /// The first item of every envelope: the format and its version.
 pub(crate) const VERSION: &str = "agent-envelope/1";
@@ -206,7 +206,8 @@ impl<'a> Envelope<'a> {
     fn check_path(&self) -> Result<(), Error> {
         let (created, expires) = (self.header.created, self.header.expires);
         if expires <= created {
-            return Err(Error::WindowReversed { not_before: created, expires });
+            let place = Place::Header;
+            return Err(Error::WindowReversed { place, not_before: created, expires });
         }
         let mut earlier: Option<&RawHop<'_>> = None;
         for (index, hop) in self.hops.iter().enumerate() {
@@ -493,9 +494,11 @@ impl<'a> Body<'a> {
         Ok(match control {
             Control::Authority => Self::Authority(Chain::decode(decoder, limits, Some(index))?),
             Control::Audience => Self::Audience(SealedAudience::decode(decoder, limits)?),
-            Control::KeyPackage => {
-                Self::KeyPackage(Box::new(UnverifiedKeyPackage::decode(decoder, limits)?))
-            }
+            Control::KeyPackage => Self::KeyPackage(Box::new(UnverifiedKeyPackage::decode(
+                decoder,
+                limits,
+                Some(index),
+            )?)),
             Control::Allotment => {
                 Self::Allotment(Box::new(Lineage::decode(decoder, limits, Some(index))?))
             }
