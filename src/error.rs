@@ -509,9 +509,11 @@ errors! {
     }
     "envelope expired at {expires}, verification time is {now}";
 
-    /// The envelope expires before it is created.
-    322 "window_reversed" Originator Place::Header =>
+    /// An envelope, a key package or a link of a chain ends before it begins.
+    322 "window_reversed" Originator *place =>
     WindowReversed {
+        /// Whose window it is.
+        place: Place,
         /// When it begins.
         not_before: Timestamp,
         /// When it ends.
@@ -519,9 +521,11 @@ errors! {
     }
     "window ends at {expires}, which is not after its begin at {not_before}";
 
-    /// The envelope lives longer than the verifier allows.
-    323 "lifetime_too_long" Originator Place::Header =>
+    /// An envelope or a key package lives longer than is allowed.
+    323 "lifetime_too_long" Originator *place =>
     LifetimeTooLong {
+        /// Whose lifetime it is.
+        place: Place,
         /// Its lifetime in seconds.
         seconds: u64,
         /// The longest lifetime allowed in seconds.

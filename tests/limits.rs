@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agent_envelope::{
     AgentId, Allotment, DelegationChain, Draft, Envelope, Error, Grant, Identity, KeyPackage, Kind,
-    Limits, Narrow, NewElement, Reference, SigningKey,
+    Limits, Narrow, NewElement, Place, Reference, SigningKey,
 };
 use support::{HOUR, NOW, World, corpus, entropy, package, read, scope, terms};
 
@@ -214,7 +214,8 @@ fn the_lifetime_of_an_envelope() {
         read(&bytes, &verifier.dangerously_admit_untrusted_origins()).map(|_| ())
     };
     assert_eq!(verify(3600), Ok(()));
-    assert_eq!(verify(3599), Err(Error::LifetimeTooLong { seconds: 3600, maximum: 3599 }));
+    let place = Place::Header;
+    assert_eq!(verify(3599), Err(Error::LifetimeTooLong { place, seconds: 3600, maximum: 3599 }));
 }
 
 #[test]
@@ -230,9 +231,10 @@ fn the_lifetime_of_a_key_package() {
     };
     let alone =
         |lifetime| KeyPackage::verify(key_package.as_bytes(), NOW, &limits(lifetime)).map(|_| ());
-    let refused = Err(Error::LifetimeTooLong { seconds: 3600, maximum: 3599 });
+    let refused = |place| Err(Error::LifetimeTooLong { place, seconds: 3600, maximum: 3599 });
     assert_eq!((carried(3600), alone(3600)), (Ok(()), Ok(())));
-    assert_eq!((carried(3599), alone(3599)), (refused.clone(), refused));
+    assert_eq!(carried(3599), refused(Place::Element(0)));
+    assert_eq!(alone(3599), refused(Place::Call));
 }
 
 #[test]

@@ -37,6 +37,15 @@ impl Mesh {
             .expect("a complete draft")
     }
 
+    /// The envelope with a hop of R, to Q, that says it was signed at this time.
+    fn dated_hop(&self, sent: &Sent, at: u64) -> Vec<u8> {
+        let mut forged = Forgery::of(sent.as_bytes());
+        forged.add_hop(&self.r, self.r.id(), &[self.q.id()]);
+        forged.edit_hop(1, |hop| hop.set(3, uint(at)));
+        forged.sign_hop(1, &self.r);
+        forged.encode()
+    }
+
     fn refusal(&self, forgery: &Forgery) -> Error {
         self.world.refusal(&self.q, &forgery.encode())
     }
@@ -621,9 +630,15 @@ fn m12_a_window_that_is_not_now_is_refused_with_both_times() {
     let error = refusal(SECONDS - 60, SECONDS - 30);
     assert_eq!(error, Error::Expired { expires: at(SECONDS - 30), now: NOW });
     let error = refusal(SECONDS, SECONDS + 86_401);
-    assert_eq!(error, Error::LifetimeTooLong { seconds: 86_401, maximum: 86_400 });
+    assert_eq!(
+        error,
+        Error::LifetimeTooLong { place: Place::Header, seconds: 86_401, maximum: 86_400 }
+    );
     let error = refusal(SECONDS, SECONDS);
-    assert_eq!(error, Error::WindowReversed { not_before: NOW, expires: NOW });
+    assert_eq!(
+        error,
+        Error::WindowReversed { place: Place::Header, not_before: NOW, expires: NOW }
+    );
     for (created, expires) in [(30, 60), (0, 86_400)] {
         let bytes = windowed(SECONDS + created, SECONDS + expires);
         mesh.world.receive(&mesh.q, &bytes).expect("just inside");
@@ -640,7 +655,7 @@ fn m12_an_envelope_created_after_its_end_is_refused() {
     let bytes = forged.sealed_by_originator(&mesh.p);
     let error = malformed(&bytes);
     let expires = Timestamp::from_unix_seconds(SECONDS - 1);
-    assert_eq!(error, Error::WindowReversed { not_before: NOW, expires });
+    assert_eq!(error, Error::WindowReversed { place: Place::Header, not_before: NOW, expires });
     assert_eq!(error.place(), Place::Header);
 }
 
@@ -655,13 +670,7 @@ fn m12_a_hop_is_dated_within_the_window_not_before_the_last_and_not_ahead() {
         .authority(&chain)
         .sign(NOW, entropy())
         .expect("a complete draft");
-    let dated = |at: u64| {
-        let mut forged = Forgery::of(sent.as_bytes());
-        forged.add_hop(&mesh.r, mesh.r.id(), &[mesh.q.id()]);
-        forged.edit_hop(1, |hop| hop.set(3, uint(at)));
-        forged.sign_hop(1, &mesh.r);
-        mesh.world.receive(&mesh.q, &forged.encode())
-    };
+    let dated = |at| mesh.world.receive(&mesh.q, &mesh.dated_hop(&sent, at));
     let time = |at, not_after| {
         let at = Timestamp::from_unix_seconds(at);
         Err(Error::HopTime { hop: 1, at, not_before: NOW, not_after })
@@ -798,13 +807,7 @@ fn m12_a_hop_may_be_dated_at_the_last_second_of_the_envelope() {
         .expires_in(HOUR)
         .sign(NOW, entropy())
         .expect("a complete draft");
-    let dated = |at: u64| {
-        let mut forged = Forgery::of(sent.as_bytes());
-        forged.add_hop(&mesh.r, mesh.r.id(), &[mesh.q.id()]);
-        forged.edit_hop(1, |hop| hop.set(3, uint(at)));
-        forged.sign_hop(1, &mesh.r);
-        forged.encode()
-    };
+    let dated = |at| mesh.dated_hop(&sent, at);
     assert!(Envelope::decode(&dated(SECONDS + 3600), &Limits::default()).is_ok());
     let (at, not_after) = (Timestamp::from_unix_seconds(SECONDS + 3601), later(3600));
     let refused = Error::HopTime { hop: 1, at, not_before: NOW, not_after };

@@ -1,7 +1,7 @@
 //! What no verifier would take, or no path could carry, is not signed.
 
 use agent_envelope::{
-    AgentId, Draft, Entropy, Error, Identity, KeyPackage, Kind, NewElement, Timestamp,
+    AgentId, Draft, Entropy, Error, Identity, KeyPackage, Kind, NewElement, Place, Timestamp,
 };
 use std::time::Duration;
 
@@ -37,7 +37,8 @@ fn no_station_is_its_own_next() {
 fn an_envelope_lives_a_day_at_most() {
     const DAY: u64 = 24 * 60 * 60;
     assert_eq!(sign(|draft| draft.expires_in(Duration::from_secs(DAY))), Ok(()));
-    let refused = Error::LifetimeTooLong { seconds: DAY + 1, maximum: DAY };
+    let place = Place::Header;
+    let refused = Error::LifetimeTooLong { place, seconds: DAY + 1, maximum: DAY };
     assert_eq!(sign(|draft| draft.expires_in(Duration::from_secs(DAY + 1))), Err(refused));
 }
 
@@ -49,7 +50,8 @@ fn a_draft_has_recipients_a_future_and_readers_and_is_not_for_its_sender_next() 
     assert_eq!(nobody, unusable("it has no recipient"));
     let next = sign(|draft| draft.next(agent(1).id()));
     assert_eq!(next, unusable("the sender would be its own next"));
-    let over = Error::WindowReversed { not_before: NOW, expires: NOW };
+    let place = Place::Header;
+    let over = Error::WindowReversed { place, not_before: NOW, expires: NOW };
     assert_eq!(sign(|draft| draft.expires_in(Duration::ZERO)), Err(over));
     let none: [&KeyPackage; 0] = [];
     let sealed = sign(|draft| draft.sealed(Kind::User, "text/plain", &b"for whom?"[..], none));

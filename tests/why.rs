@@ -55,6 +55,17 @@ impl Cast {
             .expect("a complete draft")
     }
 
+    /// B's answer to an envelope on the path on which it came.
+    fn answer(&self, request: &[u8]) -> Sent {
+        let mut inbox = self.world.inbox(&self.b);
+        let received = inbox.receive(request, NOW).expect("an honest envelope");
+        let chain = self.world.authority(&self.b);
+        Draft::reply_to(&received, &self.b.identity)
+            .authority(&chain)
+            .sign(NOW, entropy())
+            .expect("a complete draft")
+    }
+
     fn relayed<'a>(&self, bytes: &'a [u8]) -> Verified<'a, Relay> {
         let envelope = Envelope::decode(bytes, &Limits::default()).expect("well formed");
         envelope.verify_as_relay(&self.world.verifier(&self.r), NOW).expect("addressed to R")
@@ -242,13 +253,7 @@ fn row_06_an_answer_names_the_path_that_its_author_saw() {
     forged.add_hop(&cast.r, cast.r.id(), &[cast.b.id()]);
     let archived = forged.encode();
 
-    let mut inbox = cast.world.inbox(&cast.b);
-    let received = inbox.receive(&seen, NOW).expect("an honest envelope");
-    let chain = cast.world.authority(&cast.b);
-    let answer = Draft::reply_to(&received, &cast.b.identity)
-        .authority(&chain)
-        .sign(NOW, entropy())
-        .expect("a complete draft");
+    let answer = cast.answer(&seen);
     let mut inbox = cast.world.inbox(&cast.u);
     let received = inbox.receive(answer.as_bytes(), NOW).expect("an honest envelope");
     let reply = sent.accept_reply(received).expect("the answer, whatever the path");
@@ -262,13 +267,7 @@ fn row_06_an_answer_names_the_path_that_its_author_saw() {
 fn row_06_the_path_of_another_envelope_is_not_what_an_answer_saw() {
     let cast = Cast::new();
     let [ten, thousand] = two_versions(&cast);
-    let mut inbox = cast.world.inbox(&cast.b);
-    let received = inbox.receive(&ten, NOW).expect("an honest envelope");
-    let chain = cast.world.authority(&cast.b);
-    let answer = Draft::reply_to(&received, &cast.b.identity)
-        .authority(&chain)
-        .sign(NOW, entropy())
-        .expect("a complete draft");
+    let answer = cast.answer(&ten);
     let mut inbox = cast.world.inbox(&cast.u);
     let received = inbox.receive(answer.as_bytes(), NOW).expect("an honest envelope");
     let sent = Sent::from_bytes(ten.clone()).expect("its own");
@@ -746,9 +745,10 @@ fn row_26_bytes_have_one_form() {
     assert_eq!(malformed(&trailing), Error::TrailingBytes { offset: whole.len(), count: 1 });
 }
 
-/// A signature by `agent` whose R is `nonce` times the base point, plus `torsion`, written as `written` if that is given.
-fn odd_signature(
+/// A signature by `agent`, as if under `key`, whose R is `nonce` times the base point, plus `torsion`, written as `written` if that is given.
+pub(crate) fn odd_signature(
     agent: &Agent,
+    key: &AgentId,
     message: &[u8],
     nonce: u64,
     torsion: usize,
@@ -762,7 +762,7 @@ fn odd_signature(
     let point = written.unwrap_or_else(|| point.compress().to_bytes());
     let challenge = Sha512::new()
         .chain_update(point)
-        .chain_update(agent.id().as_bytes())
+        .chain_update(key.as_bytes())
         .chain_update(message)
         .finalize();
     let challenge = Scalar::from_bytes_mod_order_wide(&challenge.into());
@@ -786,10 +786,12 @@ fn row_27_one_signature_and_a_batch_accept_the_same() {
     for torsion in 0..8 {
         let mut forged = Forgery::of(cast.through_r().as_bytes());
         // Hop 0 is checked alone; hop 1 and the chain's link in a batch.
-        let signature = odd_signature(&cast.u, &message(&forged, 0), 7, torsion, None);
+        let signature =
+            odd_signature(&cast.u, &cast.u.id(), &message(&forged, 0), 7, torsion, None);
         forged.hops[0].items()[3] = bytes(signature);
         forged.add_hop(&cast.r, cast.r.id(), &[cast.b.id()]);
-        let signature = odd_signature(&cast.r, &message(&forged, 1), 7, torsion, None);
+        let signature =
+            odd_signature(&cast.r, &cast.r.id(), &message(&forged, 1), 7, torsion, None);
         forged.hops[1].items()[3] = bytes(signature);
         assert_eq!(cast.world.receive(&cast.b, &forged.encode()), Ok(()), "torsion {torsion}");
     }
@@ -1025,13 +1027,13 @@ fn row_38_signatures_and_keys_have_one_form() {
     minus_zero[31] = 0x80;
     let mut beyond_p = [0xff; 32];
     (beyond_p[0], beyond_p[31]) = (0xee, 0x7f);
-    assert_eq!(with(odd_signature(&cast.u, &message, 0, 0, Some(neutral))), Ok(()));
+    assert_eq!(with(odd_signature(&cast.u, &cast.u.id(), &message, 0, 0, Some(neutral))), Ok(()));
     for written in [minus_zero, beyond_p] {
-        let signature = odd_signature(&cast.u, &message, 0, 0, Some(written));
+        let signature = odd_signature(&cast.u, &cast.u.id(), &message, 0, 0, Some(written));
         assert_eq!(with(signature), refused);
     }
     // S + L for S.
-    let mut signature = odd_signature(&cast.u, &message, 7, 0, None);
+    let mut signature = odd_signature(&cast.u, &cast.u.id(), &message, 7, 0, None);
     let mut carry = 0;
     let order = (-Scalar::ONE).to_bytes();
     for (index, byte) in signature[32..].iter_mut().enumerate() {

@@ -1,5 +1,6 @@
 //! Chains as they arrive, and what they are worth. SPEC §6.
 
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -57,8 +58,8 @@ impl<'a> Chain<'a> {
         within(limits.links, count, "links of a delegation chain")?;
         // Where nothing limits it, the count is but a claim.
         let mut links: Vec<Link<'a>> = Vec::with_capacity(count.min(USUAL));
-        for _ in 0..count {
-            let link = Link::decode(decoder, links.last())?;
+        for link in 0..count {
+            let link = Link::decode(decoder, links.last(), At { element, link })?;
             links.push(link);
         }
         let chain = Self { links, bytes: decoder.since(start) };
@@ -69,13 +70,11 @@ impl<'a> Chain<'a> {
 
     /// A holder appears once: neither again, nor as the root, nor as the signer that grants to itself.
     fn check_holders(&self, element: Option<usize>) -> Result<(), Error> {
-        for (index, link) in self.links.iter().enumerate() {
-            let holder = link.claims.holder;
-            if self.links[..=index].iter().any(|above| above.signer == holder) {
-                return Err(Error::HolderRepeated { element, link: index, holder });
-            }
+        let holders = self.links.iter().map(|link| link.claims.holder);
+        match first_repeated(self.root(), holders) {
+            Some((link, holder)) => Err(Error::HolderRepeated { element, link, holder }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Folds the chain from what its root says.
@@ -180,6 +179,15 @@ impl<'a> Chain<'a> {
     }
 }
 
+/// Finds the first holder that is the root or a holder before it. Each signs the link after its own, so these are all signers.
+fn first_repeated(
+    root: AgentId,
+    holders: impl Iterator<Item = AgentId>,
+) -> Option<(usize, AgentId)> {
+    let mut known = BTreeSet::from([root]);
+    holders.enumerate().find(|(_, holder)| !known.insert(*holder))
+}
+
 /// Narrows by every link below the root.
 fn fold<'a>(
     running: Running<'a>,
@@ -189,4 +197,23 @@ fn fold<'a>(
     below_root.iter().zip(1..).try_fold(running, |running, (link, index)| {
         narrow(running, &link.claims, At { element, link: index })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By the definition, for all ways in which four agents can follow each other.
+    #[test]
+    fn the_first_holder_that_repeats_is_found() {
+        let agents = [1, 2, 3, 4].map(|number| AgentId::checked([number; 32]));
+        for path in 0..4_usize.pow(6) {
+            let path: Vec<_> =
+                (0..6).map(|place| agents[path / 4_usize.pow(place) % agents.len()]).collect();
+            let (root, holders) = path.split_first().expect("six agents");
+            let repeats = |link: &usize| path[..=*link].contains(&holders[*link]);
+            let expected = (0..holders.len()).find(repeats).map(|link| (link, holders[link]));
+            assert_eq!(first_repeated(*root, holders.iter().copied()), expected);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 use alloc::vec::Vec;
 
+use super::narrow::At;
 use crate::budget::Terms;
 use crate::cbor::{Decoder, Encoder, Fault};
 use crate::digest::{ConversationId, LinkId, TokenId};
@@ -11,7 +12,7 @@ use crate::identity::{AgentId, agent_id};
 use crate::limits::{NAME, is_printable};
 use crate::scope::ScopeRef;
 use crate::statement::{Parent, Statement, StatementKind};
-use crate::{Error, Timestamp};
+use crate::{Error, Place, Timestamp};
 
 const ISS: i64 = 1;
 const SUB: i64 = 2;
@@ -56,8 +57,9 @@ pub(crate) struct RootClaims<'a> {
 }
 
 impl<'a> LinkClaims<'a> {
-    fn decode(decoder: &mut Decoder<'a>, is_root: bool) -> Result<Self, Fault> {
+    fn decode(decoder: &mut Decoder<'a>, at: At) -> Result<Self, Fault> {
         let mut map = decoder.map("link claims")?;
+        let is_root = at.link == 0;
         let root = if is_root {
             let issuer = name(map.required(ISS)?)?;
             let subject = name(map.required(SUB)?)?;
@@ -69,7 +71,8 @@ impl<'a> LinkClaims<'a> {
         let expires = Timestamp::from_unix_seconds(map.required(EXP)?.uint()?);
         let not_before = Timestamp::from_unix_seconds(map.required(NBF)?.uint()?);
         if expires <= not_before {
-            return Err(Error::WindowReversed { not_before, expires }.into());
+            let place = Place::Link { element: at.element, link: at.link };
+            return Err(Error::WindowReversed { place, not_before, expires }.into());
         }
         let token = TokenId(*map.required(CTI)?.fixed()?);
         let holder = map.required(CNF).and_then(confirmation)?;
@@ -180,17 +183,18 @@ pub(crate) struct Link<'a> {
 }
 
 impl<'a> Link<'a> {
-    /// Reads the link that follows `above`, or a root.
+    /// Reads the link that follows `above`, or a root; `at` is its place.
     pub(crate) fn decode(
         decoder: &mut Decoder<'a>,
         above: Option<&Link<'a>>,
+        at: At,
     ) -> Result<Self, Fault> {
         let (statement, signer) = match above {
             None => Statement::decode_with_key_id(decoder)?,
             Some(above) => (Statement::decode(decoder)?, above.claims.holder),
         };
         let mut payload = statement.payload();
-        let claims = LinkClaims::decode(&mut payload, above.is_none())?;
+        let claims = LinkClaims::decode(&mut payload, at)?;
         payload.finish()?;
         let id = statement.bind(StatementKind::Link, parent(above.map(|above| &above.id))).id();
         Ok(Self { claims, id: LinkId(id.0), signer, statement })

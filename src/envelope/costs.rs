@@ -19,18 +19,18 @@ use crate::{
     TrustAnchor, TrustAnchors, Verifier,
 };
 
-const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn agent(number: u8) -> Identity {
+pub(super) fn agent(number: u8) -> Identity {
     Identity::from_seeds(&[number; 32], &[number + 100; 32])
 }
 
-fn entropy(number: u8) -> Entropy {
+pub(super) fn entropy(number: u8) -> Entropy {
     Entropy::new([number; 32]).expect("not all zero")
 }
 
-fn tokens(amount: u64) -> Amounts {
+pub(super) fn tokens(amount: u64) -> Amounts {
     Amounts::new().with(Dimension::OUTPUT_TOKENS, amount).expect("an amount")
 }
 
@@ -613,5 +613,17 @@ fn nothing_is_done_before_the_size_is_checked() {
     assert_eq!((result, cost), (Err(refused), nothing));
     limits.bytes = found;
     let (_, cost) = cost::of(|| Envelope::decode(&second, &limits).map(|_| ()));
-    assert!(cost.hashes > 0, "decoding hashes header and statements");
+    assert_eq!(cost.hashes, 2 + 3 + 2, "links, an allotment under its links, entries");
+}
+
+/// Ids of hops hang on each other: a path costs a hash for each hop, and is not hashed again for each of them.
+#[test]
+fn an_outline_costs_a_hash_for_each_hop() {
+    let story = Story::new();
+    let second = story.second();
+    let envelope = Envelope::decode(&second, &Limits::default()).expect("honest");
+    let ids = || envelope.outline().hops().map(|hop| hop.id()).collect::<Vec<_>>();
+    let (ids, cost) = cost::of(ids);
+    assert_eq!(ids, [envelope.origin(), envelope.tip()]);
+    assert_eq!(cost.hashes, 1 + ids.len(), "the header's digest and the hops'");
 }

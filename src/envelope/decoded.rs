@@ -15,7 +15,7 @@ use crate::digest::{ElementId, HeaderDigest, HopId};
 use crate::identity::{AgentId, UnverifiedKeyPackage};
 use crate::limits::within;
 use crate::seal::{SealedAudience, SealedBody};
-use crate::{Error, Limits};
+use crate::{Error, Limits, Place};
 
 /// The first item of every envelope: the format and its version.
 pub(crate) const VERSION: &str = "agent-envelope/1";
@@ -160,23 +160,17 @@ impl<'a> Envelope<'a> {
 
     /// Computes the id of the last hop, which commits to the whole path and all elements.
     pub fn tip(&self) -> HopId {
-        self.hop_id(self.hops.len() - 1)
+        self.hop_ids(self.digest()).last().expect("decoding refuses an envelope without hops")
     }
 
     /// Computes the id of hop 0, which commits to the header and all elements of the originator.
     pub fn origin(&self) -> HopId {
-        self.hop_id(0)
-    }
-
-    /// Computes the id of a hop.
-    pub(crate) fn hop_id(&self, index: usize) -> HopId {
-        let digest = self.digest();
-        self.hop_ids(&digest).nth(index).expect("a hop of this envelope")
+        self.hops[0].id(before_hop_0(&self.digest()))
     }
 
     /// Computes the id of each hop, from hop 0 on.
-    pub(crate) fn hop_ids(&self, digest: &HeaderDigest) -> impl Iterator<Item = HopId> {
-        let mut prev = *before_hop_0(digest);
+    pub(crate) fn hop_ids(&self, digest: HeaderDigest) -> impl ExactSizeIterator<Item = HopId> {
+        let mut prev = *before_hop_0(&digest);
         self.hops.iter().map(move |hop| {
             let id = hop.id(&prev);
             prev = *id.as_bytes();
@@ -212,7 +206,8 @@ impl<'a> Envelope<'a> {
     fn check_path(&self) -> Result<(), Error> {
         let (created, expires) = (self.header.created, self.header.expires);
         if expires <= created {
-            return Err(Error::WindowReversed { not_before: created, expires });
+            let place = Place::Header;
+            return Err(Error::WindowReversed { place, not_before: created, expires });
         }
         let mut earlier: Option<&RawHop<'_>> = None;
         for (index, hop) in self.hops.iter().enumerate() {
@@ -499,9 +494,11 @@ impl<'a> Body<'a> {
         Ok(match control {
             Control::Authority => Self::Authority(Chain::decode(decoder, limits, Some(index))?),
             Control::Audience => Self::Audience(SealedAudience::decode(decoder, limits)?),
-            Control::KeyPackage => {
-                Self::KeyPackage(Box::new(UnverifiedKeyPackage::decode(decoder, limits)?))
-            }
+            Control::KeyPackage => Self::KeyPackage(Box::new(UnverifiedKeyPackage::decode(
+                decoder,
+                limits,
+                Some(index),
+            )?)),
             Control::Allotment => {
                 Self::Allotment(Box::new(Lineage::decode(decoder, limits, Some(index))?))
             }

@@ -20,7 +20,7 @@ use crate::delegation::DelegationChain;
 use crate::digest::{ContextId, EnvelopeId};
 use crate::identity::{AgentId, Identity, KeyPackage};
 use crate::limits::{LABEL_KEY, LABEL_VALUE, is_printable};
-use crate::{Entropy, Error, Limits, Timestamp};
+use crate::{Entropy, Error, Limits, Place, Timestamp};
 
 /// An envelope in the making. Signing consumes it: its bytes are to be stored and re-sent, never made again, since two
 /// versions under one header accuse their originator.
@@ -278,7 +278,7 @@ impl<'d> Draft<'d> {
         }
         if self.lifetime > limits.lifetime {
             let (seconds, maximum) = (self.lifetime.as_secs(), limits.lifetime.as_secs());
-            return Err(Error::LifetimeTooLong { seconds, maximum });
+            return Err(Error::LifetimeTooLong { place: Place::Header, seconds, maximum });
         }
         check_packages(&parts, now)?;
         let mut labels: Vec<_> =
@@ -299,7 +299,8 @@ impl<'d> Draft<'d> {
             via: &self.via,
         };
         if fields.expires <= now {
-            return Err(Error::WindowReversed { not_before: now, expires: fields.expires });
+            let (place, expires) = (Place::Header, fields.expires);
+            return Err(Error::WindowReversed { place, not_before: now, expires });
         }
         // Who is next stands in hop 0 only; without it here, one seed could sign two hop 0 over one header.
         let mut context = Encoder::new();

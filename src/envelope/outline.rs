@@ -37,7 +37,9 @@ impl<'e> Outline<'e> {
     /// Goes through all hops from the originator's on.
     pub fn hops(&self) -> impl ExactSizeIterator<Item = HopClaim<'e>> + use<'e> {
         let envelope = self.envelope;
-        (0..envelope.hops.len()).map(move |index| HopClaim { envelope, index })
+        // From hop to hop, so that the ids of all cost one hash each.
+        let ids = envelope.hop_ids(envelope.digest()).enumerate();
+        ids.map(move |(index, id)| HopClaim { envelope, id, index })
     }
 
     /// Returns how many bytes the header takes.
@@ -50,13 +52,14 @@ impl<'e> Outline<'e> {
 #[derive(Clone, Copy, Debug)]
 pub struct HopClaim<'e> {
     envelope: &'e Envelope<'e>,
+    id: HopId,
     index: usize,
 }
 
 impl<'e> HopClaim<'e> {
     /// Returns the hop's id, which names its content and not its signature.
-    pub fn id(&self) -> HopId {
-        self.envelope.hop_id(self.index)
+    pub const fn id(&self) -> HopId {
+        self.id
     }
 
     /// Returns the agent that would have signed.

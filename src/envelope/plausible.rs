@@ -67,7 +67,7 @@ impl<R> Plausible<'_, R> {
     /// Prepares all signatures but hop 0's.
     pub(super) fn prepare_batch(&mut self, cache: Option<&AuthorityCache>) -> Result<(), Error> {
         if self.verified.path.is_empty() {
-            self.verified.path = self.verified.envelope.path(&self.verified.digest);
+            self.verified.path = self.verified.envelope.path(self.verified.digest);
         }
         let Verified { envelope, path, .. } = &self.verified;
         let signatures = Vec::with_capacity(envelope.signatures);

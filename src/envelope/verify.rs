@@ -19,7 +19,7 @@ use crate::replay::{Path, ReplayWindow};
 use crate::signature::{Check, KeyCache, Keys, Met, all_hold};
 use crate::time::Clock;
 use crate::verifier::{FundingPolicy, Sealing, UntrustedOrigin, Verifier};
-use crate::{Error, Timestamp};
+use crate::{Error, Place, Timestamp};
 
 /// State that verification may use: a replay window to refuse early, and caches to save signatures and parts of them.
 /// Begin with `Aids::default()`, which has none, and set what there is; an [`Inbox`](crate::Inbox) does so itself.
@@ -201,7 +201,7 @@ impl<'a> Envelope<'a> {
             Some(window) => {
                 // The path of what is new is hashed for the signatures, after hop 0's.
                 let known = window.remembers(&digest);
-                let path = if known { self.path(&digest) } else { Vec::new() };
+                let path = if known { self.path(digest) } else { Vec::new() };
                 let after = window.seen(&self.replay_path(digest, &path))?.after();
                 (path, after)
             }
@@ -260,7 +260,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Computes the id of every hop, with its count.
-    pub(super) fn path(&self, digest: &HeaderDigest) -> Vec<(HopId, usize)> {
+    pub(super) fn path(&self, digest: HeaderDigest) -> Vec<(HopId, usize)> {
         let ids = self.hop_ids(digest).enumerate();
         ids.map(|(index, id)| (id, self.count_at(index))).collect()
     }
@@ -278,7 +278,7 @@ impl<'a> Envelope<'a> {
         let seconds = expires.as_unix_seconds() - created.as_unix_seconds();
         let maximum = verifier.limits.lifetime.as_secs();
         if seconds > maximum {
-            return Err(Error::LifetimeTooLong { seconds, maximum });
+            return Err(Error::LifetimeTooLong { place: Place::Header, seconds, maximum });
         }
         if clock.is_before(created) {
             return Err(Error::NotYetValid { created, now });

@@ -9,7 +9,7 @@ use crate::limits::within;
 use crate::signature::Check;
 use crate::statement::{Parent, Statement, StatementKind, sign};
 use crate::time::{Clock, MAX_SKEW};
-use crate::{Error, Limits, Timestamp};
+use crate::{Error, Limits, Place, Timestamp};
 
 /// A set of algorithms for sealing. Larger numbers are stronger, so that a policy can state a minimum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,7 +72,7 @@ impl KeyPackage {
     pub fn verify(bytes: &[u8], now: Timestamp, limits: &Limits) -> Result<Self, Error> {
         within(limits.bytes, bytes.len(), "bytes")?;
         let mut decoder = Decoder::new(bytes);
-        let package = Unverified::decode(&mut decoder, limits)?;
+        let package = Unverified::decode(&mut decoder, limits, None)?;
         decoder.finish()?;
         package.claims.check_sealable(now)?;
         let agent = package.claims.agent;
@@ -88,7 +88,8 @@ impl KeyPackage {
         expires: Timestamp,
     ) -> Result<Self, Error> {
         if expires <= not_before {
-            return Err(Error::WindowReversed { not_before, expires });
+            let place = Place::Call;
+            return Err(Error::WindowReversed { place, not_before, expires });
         }
         let suite = Suite::X25519ChaCha20Poly1305;
         let claims = Claims { agent: key.id(), suite, sealing_key, not_before, expires };
@@ -167,7 +168,13 @@ pub(crate) struct Unverified<'a> {
 }
 
 impl<'a> Unverified<'a> {
-    pub(crate) fn decode(decoder: &mut Decoder<'a>, limits: &Limits) -> Result<Self, Fault> {
+    /// Reads a key package; `element` carries it, if it does not come by itself.
+    pub(crate) fn decode(
+        decoder: &mut Decoder<'a>,
+        limits: &Limits,
+        element: Option<usize>,
+    ) -> Result<Self, Fault> {
+        let place = element.map_or(Place::Call, Place::Element);
         let start = decoder.offset();
         let statement = Statement::decode(decoder)?;
         let bytes = decoder.since(start);
@@ -182,11 +189,11 @@ impl<'a> Unverified<'a> {
         payload.finish()?;
         let (begin, end) = (not_before.as_unix_seconds(), expires.as_unix_seconds());
         if end <= begin {
-            return Err(Error::WindowReversed { not_before, expires }.into());
+            return Err(Error::WindowReversed { place, not_before, expires }.into());
         }
         let (seconds, maximum) = (end - begin, limits.key_package_lifetime.as_secs());
         if seconds > maximum {
-            return Err(Error::LifetimeTooLong { seconds, maximum }.into());
+            return Err(Error::LifetimeTooLong { place, seconds, maximum }.into());
         }
         let claims = Claims { agent, suite, sealing_key, not_before, expires };
         Ok(Self { claims, statement, bytes })

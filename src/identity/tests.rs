@@ -8,7 +8,7 @@ use crate::digest::{Digest, HeaderDigest};
 use crate::entropy::Entropy;
 use crate::seal::{AudienceSecret, SealingSecret};
 use crate::statement::{Parent, StatementKind, sign};
-use crate::{Error, Limits, Timestamp};
+use crate::{Error, Limits, Place, Timestamp};
 
 const SIGNING: [u8; 32] = [0x5a; 32];
 const SEALING: [u8; 32] = [0xc3; 32];
@@ -136,13 +136,14 @@ fn a_key_package_is_used_in_its_window_only() {
 fn a_key_package_lasts_a_second_at_least_and_a_day_at_most() {
     let day = Duration::from_secs(24 * 3600);
     let made = |lifetime| identity().key_package(at(1000), lifetime);
-    let refused = Error::WindowReversed { not_before: at(1000), expires: at(1000) };
+    let place = Place::Call;
+    let refused = Error::WindowReversed { place, not_before: at(1000), expires: at(1000) };
     assert_eq!(made(Duration::from_millis(999)).err(), Some(refused));
     let verified = |lifetime| verify(made(lifetime).expect("a window").as_bytes(), 1000).err();
     assert_eq!(verified(Duration::from_secs(1)), None);
     assert_eq!(verified(day), None);
     let (seconds, maximum) = (86_401, 86_400);
-    let refused = Error::LifetimeTooLong { seconds, maximum };
+    let refused = Error::LifetimeTooLong { place, seconds, maximum };
     assert_eq!(verified(day + Duration::from_secs(1)), Some(refused));
 }
 
@@ -173,7 +174,8 @@ fn other_forms_of_key_packages_are_refused() {
         refused(&signed(1, &[9; 31], 1000, 1001)),
         Some(Error::WrongLength { offset, expected, found })
     );
-    let reversed = Error::WindowReversed { not_before: at(1000), expires: at(1000) };
+    let place = Place::Call;
+    let reversed = Error::WindowReversed { place, not_before: at(1000), expires: at(1000) };
     assert_eq!(refused(&signed(1, &[9; 32], 1000, 1000)), Some(reversed));
     let mut trailing = signed(1, &[9; 32], 1000, 1001);
     let offset = trailing.len();
@@ -210,8 +212,9 @@ fn a_carried_key_package_says_in_which_element() {
     let last = damaged.len() - 1;
     // Beyond the order of the base point, so that it shows before the equation.
     damaged[last] = 0xff;
-    let package = UnverifiedKeyPackage::decode(&mut Decoder::new(&damaged), &Limits::default())
-        .expect("of the right form");
+    let package =
+        UnverifiedKeyPackage::decode(&mut Decoder::new(&damaged), &Limits::default(), None)
+            .expect("of the right form");
     let refused = Error::KeyPackageSignature { element: Some(3), agent: identity().id() };
     assert_eq!(package.check(Some(3)).err(), Some(refused));
 }

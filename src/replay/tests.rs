@@ -188,6 +188,23 @@ fn a_floor_falls_when_all_below_it_has_expired() {
     assert_eq!(window.principals[&principal(1)].floor, None);
 }
 
+/// What was forgotten is refused for that, whatever else is wrong with its path.
+#[test]
+fn the_floor_comes_before_the_room() {
+    let mut window = ReplayWindow::new(capacity(1, 1));
+    assert_eq!(admit_one(&mut window, 1, 10, 10), Ok(Admission::New));
+    assert_eq!(admit_one(&mut window, 2, 20, 20), Ok(Admission::New));
+    let mut hops = [(hop(3, 0), 2); HOPS + 1];
+    for (number, (id, _)) in (0..).zip(&mut hops) {
+        *id = hop(3, number);
+    }
+    let mut admit = |created| window.admit(&path(3, created, &hops), &[principal(1)], &clock(20));
+    let refused = Error::BelowReplayFloor { created: at(10), floor: at(10) };
+    assert_eq!(admit(10), Err(refused));
+    let full = Error::ReplayWindowFull { what: "hops of this envelope", capacity: HOPS };
+    assert_eq!(admit(11), Err(full));
+}
+
 /// The second envelope outlives the floor that the first one left.
 #[test]
 fn a_floor_whose_envelopes_have_all_expired_refuses_nothing() {

@@ -700,7 +700,7 @@ def _(case: Case, step: Json) -> Json:
     public = X25519PrivateKey.from_private_bytes(sealing[0]).public_key().public_bytes_raw()
     payload = encode({1: agent, 2: identity.SUITE_X25519, 3: public, 4: begin, 5: end})
     if end <= begin:
-        raise Refused(322, "header")
+        raise Refused(322)
     unsigned = Statement(KEY_PACKAGE, None, PROTECTED, None, payload, None, b"", b"", 0)
     signature = signer(case, step, agent)(unsigned.to_be_signed)
     return {"bytes": encode([PROTECTED, {}, payload, signature]).hex()}

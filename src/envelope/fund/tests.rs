@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::super::assemble::Part;
+use super::super::costs::{NOW, agent, entropy, tokens};
 use super::super::element::NewElement;
 use super::*;
 use crate::budget::{Basis, Breach, Dimension, Outcome, Wider, entries};
@@ -11,20 +12,6 @@ use crate::{
     Grant, Inbox, Permission, Resource, Revocations, Scope, Subjects, TrustAnchor, TrustAnchors,
     Verifier,
 };
-
-const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
-
-fn agent(number: u8) -> Identity {
-    Identity::from_seeds(&[number; 32], &[number + 100; 32])
-}
-
-fn entropy(number: u8) -> Entropy {
-    Entropy::new([number; 32]).expect("not all zero")
-}
-
-fn tokens(amount: u64) -> Amounts {
-    Amounts::new().with(Dimension::OUTPUT_TOKENS, amount).expect("an amount")
-}
 
 fn terms(amounts: Amounts, depth: u32) -> Terms {
     Terms::new(amounts, NOW.saturating_add(Duration::from_secs(600)), depth)

@@ -133,7 +133,7 @@ pub(super) fn rows() -> Vec<Row> {
             "envelope expired at 100, verification time is 110",
         ),
         row(
-            Error::WindowReversed { not_before: at(100), expires: at(90) },
+            Error::WindowReversed { place: Place::Header, not_before: at(100), expires: at(90) },
             322,
             "window_reversed",
             Culprit::Originator,
@@ -141,7 +141,7 @@ pub(super) fn rows() -> Vec<Row> {
             "window ends at 90, which is not after its begin at 100",
         ),
         row(
-            Error::LifetimeTooLong { seconds: 86_401, maximum: 86_400 },
+            Error::LifetimeTooLong { place: Place::Header, seconds: 86_401, maximum: 86_400 },
             323,
             "lifetime_too_long",
             Culprit::Originator,

@@ -65,13 +65,12 @@ class KeyPackage:
 
 
 def read_key_package(reader: Reader, limits: Limits) -> Statement[KeyPackage]:
-    start = reader.pos
     statement = read_statement(reader, KEY_PACKAGE, None, _read_payload)
     package = statement.content
     if package.expires <= package.not_before:
-        raise Refused(322, start)
+        raise Refused(322)
     if package.expires - package.not_before > limits.key_package_lifetime:
-        raise Refused(323, start)
+        raise Refused(323)
     return statement
 
 

@@ -543,6 +543,26 @@ fn worth(cast: &Cast, family: &mut Family, honest: &[u8], purse: &[u8]) {
         "the planner grants nothing to the worker",
         taken(&unpaid, "worker-funded", SECONDS),
     );
+    // A hop that is signed again is another path, and brings the same split at the same place.
+    let again = resigned(&Forgery::of(honest), &[&cast.user, &cast.planner], |forged| {
+        forged.edit_hop(1, |hop| hop.set(3, uint(SECONDS + 1)));
+    });
+    let twice = |verifier: &str| {
+        let first = receive("in", honest, SECONDS, "it");
+        [inbox("in", verifier), first, receive("in", &again, SECONDS + 1, "again")]
+    };
+    family.accept(
+        "one-split-on-two-paths",
+        "the planner signs its hop twice, over one split: the second path funds nothing",
+        twice("worker"),
+    );
+    family.refuse(
+        "one-split-pays-once",
+        "one-split-on-two-paths",
+        1016,
+        "the same, by a reader that asks to be funded",
+        twice("worker-funded"),
+    );
     // The deadline is 1800 s after created.
     family.variant(
         "deadline-within-skew",

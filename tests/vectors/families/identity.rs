@@ -4,7 +4,6 @@ use agent_envelope::AgentId;
 use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT, EIGHT_TORSION};
 use curve25519_dalek::scalar::Scalar;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha512};
 
 use super::super::build::{Cast, Family, verify, with};
 use super::super::run::hex;
@@ -12,6 +11,7 @@ use super::verification::relayed;
 use crate::adversary::cbor::{Item, array, bytes, map, text, uint};
 use crate::adversary::forge::{self, Forgery, protected, statement};
 use crate::adversary::{Agent, SECONDS};
+use crate::why::odd_signature;
 
 fn package(bytes: &[u8], now: u64) -> Value {
     json!({ "do": "key-package", "bytes": hex(bytes), "now": now })
@@ -308,33 +308,6 @@ fn resources(family: &mut Family) {
 }
 
 // ---- signatures ---------------------------------------------------------------------------------
-
-/// A signature by `agent` with a nonce and a torsion of the forger's choice, R written as `written` if that is given.
-fn odd_signature(
-    agent: &Agent,
-    key: &AgentId,
-    message: &[u8],
-    nonce: u64,
-    torsion: usize,
-    written: Option<[u8; 32]>,
-) -> [u8; 64] {
-    let mut secret: [u8; 32] = Sha512::digest(agent.seed)[..32].try_into().expect("32 bytes");
-    secret[0] &= 248;
-    secret[31] = secret[31] & 127 | 64;
-    let (secret, nonce) = (Scalar::from_bytes_mod_order(secret), Scalar::from(nonce));
-    let point = nonce * ED25519_BASEPOINT_POINT + EIGHT_TORSION[torsion];
-    let point = written.unwrap_or_else(|| point.compress().to_bytes());
-    let challenge = Sha512::new()
-        .chain_update(point)
-        .chain_update(key.as_bytes())
-        .chain_update(message)
-        .finalize();
-    let response = nonce + Scalar::from_bytes_mod_order_wide(&challenge.into()) * secret;
-    let mut signature = [0; 64];
-    signature[..32].copy_from_slice(&point);
-    signature[32..].copy_from_slice(response.as_bytes());
-    signature
-}
 
 /// S plus L, which is S again.
 fn plus_order(mut signature: [u8; 64]) -> [u8; 64] {
