@@ -94,3 +94,25 @@ fn a_line_stands_at_the_last_element_of_its_party() -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[test]
+fn a_sender_among_its_recipients_is_one_party() -> Result<(), Error> {
+    let agents = [agent(1), agent(2), agent(3)];
+    for from in &agents {
+        let mut others: Vec<_> =
+            agents.iter().map(Identity::id).filter(|id| *id != from.id()).collect();
+        let draft = Draft::new(from).to(agents.each_ref().map(Identity::id)).next(others[0]);
+        let first = draft.clear(Kind::User, "", &b"to us"[..]).sign(NOW, seed(1)?)?;
+        let draft = Draft::in_conversation(from, &first.line());
+        let second = draft.clear(Kind::User, "", &b"to you"[..]).sign(NOW, seed(2)?)?;
+        others.push(from.id());
+        others.sort_unstable();
+        for sent in [&first, &second] {
+            let envelope = Envelope::decode(sent.as_bytes(), &Limits::default())?;
+            assert_eq!(envelope.header().parties(), others);
+            assert_eq!(envelope.header().conversation(), first.conversation());
+        }
+        assert_eq!(second.conversation(), first.conversation());
+    }
+    Ok(())
+}
