@@ -9,7 +9,6 @@ use super::decoded::{Body, Envelope, RawElement};
 use super::verified::{Provenance, Reader, Verified, content_indices};
 use crate::Error;
 use crate::budget::{Funded, Terms, Unfunded};
-use crate::cbor::Decoder;
 use crate::context::{Entry, Kind, Plain, Standing};
 use crate::delegation::Authority;
 use crate::digest::{AudienceId, HeaderDigest};
@@ -563,16 +562,14 @@ impl<'e> Plaintext<'e> {
 
     /// Takes decrypted bytes, if they have the form of a plain body.
     fn opened(bytes: SecretBytes) -> Option<Plaintext<'static>> {
-        let mut decoder = Decoder::new(&bytes);
-        Plain::decode(&mut decoder).ok()?;
-        decoder.finish().ok()?;
+        Plain::whole(&bytes).ok()?;
         Some(Plaintext { bytes: Bytes::Opened(bytes) })
     }
 
     fn plain(&self) -> Option<Plain<'_>> {
         match &self.bytes {
             Bytes::Borrowed(plain) => Some(*plain),
-            Bytes::Opened(bytes) => Plain::decode(&mut Decoder::new(bytes)).ok(),
+            Bytes::Opened(bytes) => Plain::whole(bytes).ok(),
         }
     }
 
