@@ -285,13 +285,13 @@ fn a_history_is_refused_for_a_credit_beyond_its_split_or_for_a_report_credited_b
 #[test]
 fn an_audit_holds_each_ledger_against_its_own_grant() {
     let lineage = root(&agents()[HOLDER], &Terms::new(tokens_and_agents(100, 9), later(600), 1), 0);
-    let ledger = open(&lineage, &agents()[HOLDER], NOW);
+    let allotment = ledger_id(&lineage);
     let over = |claims: &mut EntryClaims| {
-        claims.allotment = ledger.id();
+        claims.allotment = allotment;
         claims.own = tokens_and_agents(95, 1);
     };
     let grant = Entry::first(split(CHILD, 10));
-    let (honest, over) = (grant.but(|claims| claims.allotment = ledger.id()), grant.but(over));
+    let (honest, over) = (grant.but(|claims| claims.allotment = allotment), grant.but(over));
     let child = report_by(CHILD, *honest.id.as_bytes(), 11);
     let found = |entries: &[&Entry]| -> Vec<_> {
         let entries = entries.iter().map(|entry| &entry.bytes[..]);
@@ -301,4 +301,40 @@ fn an_audit_holds_each_ledger_against_its_own_grant() {
     assert_eq!(found(&[&honest]), []);
     assert_eq!(found(&[&over]), [(agents()[HOLDER].id(), Breach::OverSplit)]);
     assert_eq!(found(&[&honest, &child]), [(agents()[CHILD].id(), Breach::OverUse)]);
+}
+
+#[test]
+fn a_credit_for_itself_or_of_more_than_was_ever_granted_convicts_alone() {
+    let terms = Terms::new(tokens_and_agents(100, 9), later(600), 1);
+    let lineage = root(&agents()[HOLDER], &terms, 0);
+    let allotment = ledger_id(&lineage);
+    let grant = Entry::first(split(CHILD, 60)).but(|claims| claims.allotment = allotment);
+    let found = |event| -> Vec<_> {
+        let credit = grant.then_back(event, 5);
+        let found = audit(&lineage, [&credit.bytes[..]]).expect("it is signed").evidence;
+        found.iter().map(Evidence::breach).collect()
+    };
+    assert_eq!(found(credit(0, EntryId([1; 32]), 60)), []);
+    assert_eq!(found(credit(1, EntryId([1; 32]), 60)), [Breach::FalseCredit]);
+    assert_eq!(found(credit(0, EntryId([1; 32]), 61)), [Breach::FalseCredit]);
+}
+
+#[test]
+fn an_account_is_closed_by_a_last_report_and_by_nothing_else() {
+    let terms = Terms::new(tokens(100), later(600), 1);
+    let lineage = root(&agents()[HOLDER], &terms, 0);
+    let mut ledger = open(&lineage, &agents()[HOLDER], NOW);
+    let closed = |history: &[u8]| {
+        let shown = entries(history).expect("a history");
+        audit(&lineage, shown).expect("all is signed").accounts[&ledger_id(&lineage)].closed
+    };
+    let by = &agents()[HOLDER];
+    let returned = ledger.give_back(by, &tokens(5), Basis::Declared).expect("it is free");
+    assert!(!closed(&returned.persisted()));
+    let last = ledger.close(by, Basis::Declared, Outcome::Done).expect("it was open");
+    assert!(closed(&last.persisted()));
+}
+
+fn ledger_id(lineage: &[u8]) -> AllotmentId {
+    open(lineage, &agents()[HOLDER], NOW).id()
 }
