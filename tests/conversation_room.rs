@@ -94,3 +94,20 @@ fn a_line_stands_at_the_last_element_of_its_party() -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[test]
+fn a_sender_among_its_recipients_is_one_party() -> Result<(), Error> {
+    let mut agents = [agent(1), agent(2), agent(3)];
+    agents.sort_unstable_by_key(Identity::id);
+    let ids = agents.each_ref().map(Identity::id);
+    for user in &agents {
+        let others: Vec<_> = ids.into_iter().filter(|id| *id != user.id()).collect();
+        let parties = |to: &[_]| {
+            let sent = Draft::new(user).to(to.to_vec()).next(others[0]).sign(NOW, seed(1)?)?;
+            let header = Envelope::decode(sent.as_bytes(), &Limits::default())?.header().parties();
+            Ok::<_, Error>(header)
+        };
+        assert_eq!((parties(&ids)?, parties(&others)?), (ids.to_vec(), ids.to_vec()));
+    }
+    Ok(())
+}
