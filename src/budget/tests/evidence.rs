@@ -246,6 +246,10 @@ fn a_credit_is_bounded_by_its_own_split_and_by_no_other() {
     assert_eq!(verdict(&large, &beyond), Some(Breach::FalseCredit));
     let beyond = large.then_back(credit(0, EntryId([1; 32]), 50), 50);
     assert_eq!(verdict(&small, &beyond), Some(Breach::FalseCredit));
+    // Nothing comes back for what is no split.
+    let told = large.then(report(0));
+    let for_a_report = told.then_back(credit(2, EntryId([1; 32]), 50), 50);
+    assert_eq!(verdict(&told, &for_a_report), Some(Breach::FalseCredit));
 }
 
 /// What a grantor says to a history that goes on from two splits, of 10 and of 60, with these credits.
