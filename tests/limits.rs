@@ -4,11 +4,14 @@ use crate::support;
 
 use std::time::Duration;
 
+use agent_envelope::budget::{Basis, Outcome};
 use agent_envelope::{
     AgentId, Allotment, DelegationChain, Draft, Envelope, Error, Grant, Identity, KeyPackage, Kind,
     Limits, Narrow, NewElement, Place, Reference, SigningKey,
 };
-use support::{HOUR, NOW, World, corpus, entropy, package, read, scope, terms};
+use support::{
+    HOUR, NOW, World, corpus, entropy, funded_request, open_ledger, package, read, scope, terms,
+};
 
 fn with(set: impl FnOnce(&mut Limits)) -> Limits {
     let mut limits = Limits::default();
@@ -172,6 +175,28 @@ fn entries_of_a_report_count_as_signatures() {
     let case = corpus(&world).pop().expect("the last one reports");
     let decode = |limit| {
         Envelope::decode(&case.bytes, &with(|limits| limits.signatures = limit)).map(|_| ())
+    };
+    assert_eq!(decode(2), Ok(()));
+    let what = "signatures";
+    assert_eq!(decode(1), Err(Error::LimitExceeded { what, limit: 1, found: 2 }));
+}
+
+/// Each is within the limit by itself, so that only their sum is beyond it.
+#[test]
+fn entries_of_a_report_count_beside_other_signatures() {
+    let world = World::new();
+    let (sent, _) = funded_request(&world, 50);
+    let mut inbox = world.inbox(world.planner.id());
+    let mut admitted = inbox.receive(sent.as_bytes(), NOW).expect("the planner is next");
+    let mut ledger = open_ledger(&world, &mut admitted);
+    let history = ledger.close(&world.planner, Basis::Declared, Outcome::Done);
+    let history = history.expect("it is open").persisted();
+    let key_package = package(&world.planner);
+    let reply = Draft::reply_to(&admitted, &world.planner);
+    let reply = reply.key_package(&key_package).report(&history).sign(NOW, entropy(52));
+    let reply = reply.expect("a reply that reports");
+    let decode = |limit| {
+        Envelope::decode(reply.as_bytes(), &with(|limits| limits.signatures = limit)).map(|_| ())
     };
     assert_eq!(decode(2), Ok(()));
     let what = "signatures";

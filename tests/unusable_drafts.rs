@@ -1,11 +1,13 @@
 //! What no verifier would take, or no path could carry, is not signed.
 
-use agent_envelope::{
-    AgentId, Draft, Entropy, Error, Identity, KeyPackage, Kind, NewElement, Place, Timestamp,
-};
+use crate::support::{NOW, World, package, sealed_elements};
+
 use std::time::Duration;
 
-const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
+use agent_envelope::{
+    Admitted, AgentId, Draft, Entropy, Error, Identity, KeyPackage, Kind, NewElement, Place,
+    Timestamp,
+};
 
 fn agent(byte: u8) -> Identity {
     Identity::from_seeds(&[byte; 32], &[byte + 100; 32])
@@ -94,6 +96,40 @@ fn labels_are_short_can_be_shown_and_are_set_once() {
     let reason = "a label is set twice";
     let twice = sign(|draft| draft.label("k", "v").label("k", "w"));
     assert_eq!(twice, Err(Error::IncompleteDraft { reason }));
+}
+
+/// Its secret opens nothing elsewhere, so that nobody could read what is sealed to it there.
+#[test]
+fn an_audience_is_used_in_its_own_envelope_alone() -> Result<(), Error> {
+    let world = World::new();
+    let (worker, next) = (&world.worker, world.auditor.id());
+    let [to_worker, to_auditor] = [worker, &world.auditor].map(package);
+    let fresh = |byte| Entropy::new([byte; 32]).expect("not zero");
+    let send = |byte| {
+        let draft = Draft::new(&world.user).to(worker.id());
+        let sealed = draft.sealed(Kind::User, "text/plain", &b"for you"[..], [&to_worker]);
+        sealed.sign(NOW, fresh(byte))
+    };
+    let (one, other) = (send(7)?, send(8)?);
+    let mut inbox = world.inbox(worker.id());
+    let one = inbox.receive(one.as_bytes(), NOW)?;
+    let other = inbox.receive(other.as_bytes(), NOW)?;
+    let audience = one.opener(worker)?.audience(&sealed_elements(&one)[0])?;
+    let answer =
+        || NewElement::sealed_to_existing(Kind::Assistant, "text/plain", &b"x"[..], &audience);
+
+    let onward = |envelope: &Admitted<'_>| {
+        let add = envelope.onward(worker).next(next).element(answer());
+        let let_in = envelope.onward(worker).next(next).let_in(&audience, [&to_auditor]);
+        [add, let_in].map(|onward| onward.sign(NOW, fresh(9)).map(|_| ()))
+    };
+    let refused =
+        Err(Error::IncompleteDraft { reason: "the audience belongs to another envelope" });
+    assert_eq!(onward(&one), [Ok(()), Ok(())]);
+    assert_eq!(onward(&other), [refused.clone(), refused.clone()]);
+    let reply = Draft::reply_to(&one, worker).element(answer()).sign(NOW, fresh(9));
+    assert_eq!(reply.map(|_| ()), refused);
+    Ok(())
 }
 
 #[test]

@@ -38,6 +38,7 @@ fn slow(id: u32) -> bool {
     false
 }
 
+#[derive(Clone)]
 pub enum Either<A, B> {
     Left(A),
     Right(B),

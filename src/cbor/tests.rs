@@ -444,6 +444,42 @@ fn offsets_count_from_the_outermost_input() {
 }
 
 #[test]
+fn no_other_byte_is_taken_for_an_integer_of_one_byte() {
+    for value in -30_i64..30 {
+        let mut encoder = Encoder::new();
+        encoder.int(value);
+        let encoded = encoder.finish();
+        for byte in 0..=255 {
+            let constant = Decoder::new(&[byte]).constant(value, "it");
+            assert_eq!(constant.is_ok(), encoded == [byte], "{byte:#x} for {value}");
+            let input = [0xa1, byte, 0x05];
+            let mut decoder = Decoder::new(&input);
+            let mut map = decoder.map("sample").expect("a map of one pair");
+            let found = map.required(value).and_then(Decoder::uint);
+            assert_eq!(found == Ok(5), encoded == [byte], "{byte:#x} for key {value}");
+        }
+    }
+}
+
+#[test]
+fn a_byte_string_of_fixed_size_is_read_whole_and_no_further() {
+    let read = |length: u8, bytes: usize| {
+        let mut input = vec![0x58, length];
+        input.extend((1..=32).cycle().take(bytes));
+        input.push(0x05);
+        let mut decoder = Decoder::new(&input);
+        let fixed = *decoder.fixed::<32>()?;
+        assert_eq!(decoder.uint(), Ok(5));
+        decoder.finish()?;
+        Ok(fixed)
+    };
+    assert_eq!(read(32, 32).map(Vec::from), Ok((1..=32).collect()));
+    let refused = |found| Err(Error::WrongLength { offset: 0, expected: 32, found });
+    assert_eq!((read(31, 31), read(33, 33)), (refused(31), refused(33)));
+    assert_eq!(read(32, 30), Err(Error::Truncated { offset: 0 }));
+}
+
+#[test]
 fn sizes_that_the_format_fixes_are_checked() {
     assert_eq!(Decoder::new(b"\x42ab").fixed::<2>(), Ok(b"ab"));
     assert_eq!(

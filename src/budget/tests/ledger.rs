@@ -374,7 +374,7 @@ fn ledger_of_child(_parent: &Ledger, child: &Ledger) -> Ledger {
     open(&child.lineage, &agents()[2], NOW)
 }
 
-fn encode(entries: &[&[u8]]) -> Vec<u8> {
+pub(super) fn encode(entries: &[&[u8]]) -> Vec<u8> {
     let mut out = Encoder::new();
     out.array(entries.len());
     entries.iter().for_each(|entry| {
@@ -519,7 +519,11 @@ fn a_credit_is_held_against_the_split_and_the_report_that_it_names() {
     }
 }
 
-fn evidence_of(grant: Option<&[u8]>, entries: &[&[u8]], report: Option<&[u8]>) -> Vec<u8> {
+pub(super) fn evidence_of(
+    grant: Option<&[u8]>,
+    entries: &[&[u8]],
+    report: Option<&[u8]>,
+) -> Vec<u8> {
     let mut out = Encoder::new();
     out.array(4).text("agent-envelope/1/evidence");
     match grant {

@@ -1,5 +1,6 @@
 mod algebra;
 mod cheats;
+mod evidence;
 mod fixture;
 mod ledger;
 mod quota;
