@@ -16,7 +16,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::Error;
-use crate::cbor::{Decoder, Encoder, Sink};
+use crate::cbor::{Decoder, Encoder, Fault, Sink};
 
 /// What an agent may do: a set of permissions, their union.
 ///
@@ -346,7 +346,7 @@ struct PermissionRef<'a> {
 }
 
 impl<'a> PermissionRef<'a> {
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Error> {
+    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Fault> {
         let from = decoder.offset();
         decoder.array_of(2)?;
         let count = decoder.array_nonempty("list of actions")?;
@@ -406,10 +406,10 @@ fn checked<'a>(
     decoder: &mut Decoder<'a>,
     valid: fn(&str) -> bool,
     expected: &'static str,
-) -> Result<&'a str, Error> {
+) -> Result<&'a str, Fault> {
     let offset = decoder.offset();
     let text = decoder.text()?;
-    if valid(text) { Ok(text) } else { Err(Error::InvalidValue { offset, expected }) }
+    if valid(text) { Ok(text) } else { Err(Error::InvalidValue { offset, expected }.into()) }
 }
 
 fn is_action(text: &str) -> bool {

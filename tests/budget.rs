@@ -7,9 +7,9 @@ use agent_envelope::budget::{
     Wider, audit, entries, splits,
 };
 use agent_envelope::{
-    Admission, AgentId, Allotment, Budget, DelegationChain, Draft, Entropy, Envelope, Error, Grant,
-    Identity, Inbox, Item, Kind, Limits, Narrow, Permission, Resource, Revocations, Scope, Sent,
-    SigningKey, Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+    Admission, Admitted, AgentId, Allotment, Budget, DelegationChain, Draft, Entropy, Envelope,
+    Error, Grant, Identity, Inbox, Item, Kind, Limits, Narrow, Permission, Resource, Revocations,
+    Scope, Sent, SigningKey, Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
 };
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
@@ -102,9 +102,7 @@ impl World {
     fn open(&self, sent: &Sent, holder: &Identity) -> Ledger {
         let mut inbox = self.inbox(holder);
         let mut received = inbox.receive(sent.as_bytes(), NOW).expect("an honest envelope");
-        let mut funded = funded(received.take_funding());
-        assert_eq!(funded.len(), 1);
-        Ledger::open(funded.remove(0), holder, NOW).expect("it is the holder's")
+        open_only(&mut received, holder)
     }
 
     /// What the planner hears about an allotment that pays for nothing.
@@ -150,6 +148,13 @@ fn funded(budget: Budget) -> Vec<Funded> {
         Budget::Funded(funded) => funded,
         none => panic!("{none:?}"),
     }
+}
+
+/// Opens the ledger of the only allotment that is handed out.
+fn open_only(received: &mut Admitted<'_>, holder: &Identity) -> Ledger {
+    let mut funded = funded(received.take_funding());
+    assert_eq!(funded.len(), 1);
+    Ledger::open(funded.remove(0), holder, NOW).expect("it is the holder's")
 }
 
 fn lacking(dimension: Dimension, available: u64, needed: u64) -> Error {
@@ -353,8 +358,7 @@ fn two_paths(world: &World, pays_again: bool) -> (Sent, Vec<u8>) {
         .persisted();
     let mut inbox = world.inbox(&world.planner);
     let mut received = inbox.receive(sent.as_bytes(), NOW).expect("it is funded");
-    let funds = funded(received.take_funding()).remove(0);
-    let mut ledger = Ledger::open(funds, &world.planner, NOW).expect("it is the planner's");
+    let mut ledger = open_only(&mut received, &world.planner);
     let onward = received
         .onward(&world.planner)
         .clear(Kind::Assistant, "text/plain", &b"and this"[..])
@@ -408,8 +412,7 @@ fn one_part_in_two_hops(world: &World, purse: bool) -> [Vec<u8>; 2] {
         .persisted();
     let mut inbox = world.inbox(&world.planner);
     let mut received = inbox.receive(sent.as_bytes(), NOW).expect("it is funded");
-    let funds = funded(received.take_funding()).remove(0);
-    let stored = Ledger::open(funds, &world.planner, NOW).expect("it is the planner's").to_bytes();
+    let stored = open_only(&mut received, &world.planner).to_bytes();
     [0, 1].map(|second| {
         // Who goes on from one state twice signs the same entry twice.
         let mut ledger = Ledger::resume(&stored).expect("it was written");
@@ -754,8 +757,7 @@ fn a_job_that_runs_dear_stops_and_still_reports() {
     let handed_on = world.hand_on(&mut ledger, &world.worker, terms(tokens(20), 0), 11);
     let mut inbox = world.inbox(&world.worker);
     let mut asked = inbox.receive(handed_on.as_bytes(), NOW).expect("it is the worker's turn");
-    let funds = funded(asked.take_funding()).remove(0);
-    let mut part = Ledger::open(funds, &world.worker, NOW).expect("it is the worker's");
+    let mut part = open_only(&mut asked, &world.worker);
     part.charge(&tokens(15)).expect("it is free");
     assert_eq!(part.charge(&tokens(10)), Err(lacking(Dimension::OUTPUT_TOKENS, 5, 10)));
     // It has happened all the same.

@@ -169,16 +169,21 @@ fn allotments() {
     assert_limit(&world, bytes, |limits| &mut limits.signatures, "signatures", 5);
 }
 
+/// Decodes the bytes under a limit of two signatures, and not under one.
+#[track_caller]
+fn assert_two_signatures(bytes: &[u8]) {
+    let decode =
+        |limit| Envelope::decode(bytes, &with(|limits| limits.signatures = limit)).map(|_| ());
+    assert_eq!(decode(2), Ok(()));
+    let what = "signatures";
+    assert_eq!(decode(1), Err(Error::LimitExceeded { what, limit: 1, found: 2 }));
+}
+
 #[test]
 fn entries_of_a_report_count_as_signatures() {
     let world = World::new();
     let case = corpus(&world).pop().expect("the last one reports");
-    let decode = |limit| {
-        Envelope::decode(&case.bytes, &with(|limits| limits.signatures = limit)).map(|_| ())
-    };
-    assert_eq!(decode(2), Ok(()));
-    let what = "signatures";
-    assert_eq!(decode(1), Err(Error::LimitExceeded { what, limit: 1, found: 2 }));
+    assert_two_signatures(&case.bytes);
 }
 
 /// Each is within the limit by itself, so that only their sum is beyond it.
@@ -195,12 +200,7 @@ fn entries_of_a_report_count_beside_other_signatures() {
     let reply = Draft::reply_to(&admitted, &world.planner);
     let reply = reply.key_package(&key_package).report(&history).sign(NOW, entropy(52));
     let reply = reply.expect("a reply that reports");
-    let decode = |limit| {
-        Envelope::decode(reply.as_bytes(), &with(|limits| limits.signatures = limit)).map(|_| ())
-    };
-    assert_eq!(decode(2), Ok(()));
-    let what = "signatures";
-    assert_eq!(decode(1), Err(Error::LimitExceeded { what, limit: 1, found: 2 }));
+    assert_two_signatures(reply.as_bytes());
 }
 
 #[test]

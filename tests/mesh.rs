@@ -37,6 +37,16 @@ impl Mesh {
             .expect("a complete draft")
     }
 
+    /// P to Q, by way of R, for an hour, without anything.
+    fn send_for_an_hour(&self) -> Sent {
+        Draft::new(&self.p.identity)
+            .to(self.q.id())
+            .next(self.r.id())
+            .expires_in(HOUR)
+            .sign(NOW, entropy())
+            .expect("a complete draft")
+    }
+
     /// The envelope with a hop of R, to Q, that says it was signed at this time.
     fn dated_hop(&self, sent: &Sent, at: u64) -> Vec<u8> {
         let mut forged = Forgery::of(sent.as_bytes());
@@ -801,12 +811,7 @@ fn an_authority_that_ended_is_a_reason_that_the_refusal_carries() {
 #[test]
 fn m12_a_hop_may_be_dated_at_the_last_second_of_the_envelope() {
     let mesh = Mesh::new();
-    let sent = Draft::new(&mesh.p.identity)
-        .to(mesh.q.id())
-        .next(mesh.r.id())
-        .expires_in(HOUR)
-        .sign(NOW, entropy())
-        .expect("a complete draft");
+    let sent = mesh.send_for_an_hour();
     let dated = |at| mesh.dated_hop(&sent, at);
     assert!(Envelope::decode(&dated(SECONDS + 3600), &Limits::default()).is_ok());
     let (at, not_after) = (Timestamp::from_unix_seconds(SECONDS + 3601), later(3600));
@@ -817,12 +822,7 @@ fn m12_a_hop_may_be_dated_at_the_last_second_of_the_envelope() {
 #[test]
 fn m12_a_hop_is_signed_up_to_the_last_second_of_the_envelope() {
     let mesh = Mesh::new();
-    let sent = Draft::new(&mesh.p.identity)
-        .to(mesh.q.id())
-        .next(mesh.r.id())
-        .expires_in(HOUR)
-        .sign(NOW, entropy())
-        .expect("a complete draft");
+    let sent = mesh.send_for_an_hour();
     let verifier = mesh.world.verifier(&mesh.r).dangerously_admit_untrusted_origins();
     let envelope = Envelope::decode(sent.as_bytes(), &Limits::default()).expect("it was sent");
     let relay = envelope.verify_as_relay(&verifier, NOW).expect("it is next");

@@ -2,8 +2,9 @@
 
 use agent_envelope::{
     Aids, AuthorityCache, ChainStatus, DelegationChain, Draft, Entropy, Envelope, Error, Grant,
-    Identity, Item, KeyCache, Kind, Limits, NewElement, Principal, Reader, Reference, Resource,
-    Revocations, Seen, SigningKey, Subjects, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+    Identity, Item, KeyCache, Kind, Limits, NewElement, Principal, Reader, Reference, Reply,
+    Resource, Revocations, Seen, Sent, SigningKey, Subjects, Timestamp, TrustAnchor, TrustAnchors,
+    Verifier,
 };
 use std::time::Duration;
 
@@ -302,6 +303,26 @@ fn answers_are_sealed_to_the_latest_key_package_that_is_valid_now() {
     }
 }
 
+/// What the worker answers to a request, as it has come.
+fn answered(world: &World, request: &[u8], seed: u64) -> Sent {
+    let mut inbox = world.inbox(world.worker.id());
+    let admitted = inbox.receive(request, NOW).expect("the worker is next");
+    Draft::reply_to(&admitted, &world.worker)
+        .clear(Kind::Assistant, "text/plain", &b"answer"[..])
+        .sign(NOW, entropy(seed))
+        .expect("an answer")
+}
+
+/// The answer, as the user that has sent the request takes it.
+fn accepted<'r>(world: &World, request: &Sent, answer: &'r Sent) -> Reply<'r> {
+    let mut inbox = world.inbox(world.user.id());
+    inbox.record_sent(request);
+    inbox
+        .receive(answer.as_bytes(), NOW)
+        .and_then(|answer| request.accept_reply(answer))
+        .expect("it answers the request")
+}
+
 #[test]
 fn a_reply_says_which_path_of_the_request_it_saw() {
     let world = World::new();
@@ -314,18 +335,8 @@ fn a_reply_says_which_path_of_the_request_it_saw() {
         format!("{request:?}"),
         format!("Sent({}, {} bytes)", request.digest(), request.as_bytes().len())
     );
-    let mut inbox = world.inbox(world.worker.id());
-    let admitted = inbox.receive(request.as_bytes(), NOW).expect("the worker is next");
-    let answer = Draft::reply_to(&admitted, &world.worker)
-        .clear(Kind::Assistant, "text/plain", &b"answer"[..])
-        .sign(NOW, entropy(1051))
-        .expect("an answer");
-    let mut inbox = world.inbox(world.user.id());
-    inbox.record_sent(&request);
-    let reply = inbox
-        .receive(answer.as_bytes(), NOW)
-        .and_then(|answer| request.accept_reply(answer))
-        .expect("it answers the request");
+    let answer = answered(&world, request.as_bytes(), 1051);
+    let reply = accepted(&world, &request, &answer);
     assert_eq!(reply.tip(), None);
     let observer = world.verifier(world.auditor.id());
     let seen = observe(request.as_bytes(), &observer).expect("anybody may look");
@@ -346,18 +357,8 @@ fn a_reply_names_the_last_hop_of_the_path_that_the_replier_saw() {
         .and_then(|envelope| envelope.verify_as_relay(&relay, NOW))
         .and_then(|verified| verified.forward(&world.planner, world.worker.id(), NOW))
         .expect("the planner is next");
-    let mut inbox = world.inbox(world.worker.id());
-    let admitted = inbox.receive(&onward, NOW).expect("the worker is next");
-    let answer = Draft::reply_to(&admitted, &world.worker)
-        .clear(Kind::Assistant, "text/plain", &b"answer"[..])
-        .sign(NOW, entropy(1053))
-        .expect("an answer");
-    let mut inbox = world.inbox(world.user.id());
-    inbox.record_sent(&request);
-    let reply = inbox
-        .receive(answer.as_bytes(), NOW)
-        .and_then(|answer| request.accept_reply(answer))
-        .expect("it answers the request");
+    let answer = answered(&world, &onward, 1053);
+    let reply = accepted(&world, &request, &answer);
 
     let observer = world.verifier(world.auditor.id());
     let seen = observe(&onward, &observer).expect("anybody may look");

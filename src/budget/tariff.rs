@@ -206,7 +206,7 @@ impl Tariff {
                 let offset = decoder.offset();
                 let dimension = Dimension::from_id(decoder.uint_up_to(MAX_UINT)?)?;
                 match tariff.free_fault(dimension) {
-                    Some(expected) => Err(Error::InvalidValue { offset, expected }),
+                    Some(expected) => Err(Error::InvalidValue { offset, expected }.into()),
                     None => Ok(dimension),
                 }
             };

@@ -232,24 +232,20 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads the members of a set of `count` items, strictly ascending by their encoded bytes.
-    pub(crate) fn set<T, E: From<Fault>>(
+    pub(crate) fn set<T>(
         &mut self,
         count: usize,
-        mut member: impl FnMut(&mut Self) -> Result<T, E>,
+        mut member: impl FnMut(&mut Self) -> Result<T, Fault>,
         mut each: impl FnMut(T),
-    ) -> Result<(), E> {
+    ) -> Result<(), Fault> {
         let mut last: Option<&[u8]> = None;
         for _ in 0..count {
             let offset = self.offset();
             let value = member(self)?;
             let encoded = self.since(offset);
             match last.map(|last| last.cmp(encoded)) {
-                Some(Ordering::Equal) => {
-                    return Err(Fault::from(Error::DuplicateMember { offset }).into());
-                }
-                Some(Ordering::Greater) => {
-                    return Err(Fault::from(Error::UnsortedSet { offset }).into());
-                }
+                Some(Ordering::Equal) => return refuse(Error::DuplicateMember { offset }),
+                Some(Ordering::Greater) => return refuse(Error::UnsortedSet { offset }),
                 _ => last = Some(encoded),
             }
             each(value);

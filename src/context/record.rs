@@ -38,8 +38,6 @@ pub(crate) struct Refs<'a> {
 }
 
 impl<'a> Refs<'a> {
-    pub(crate) const NONE: Self = Self { encoded: &[] };
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = ElementId> + 'a {
         let mut decoder = Decoder::new(self.encoded);
         core::iter::from_fn(move || decoder.again(Decoder::fixed).map(|id| ElementId(*id)))

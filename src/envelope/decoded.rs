@@ -59,14 +59,14 @@ pub(crate) struct RawElement<'a> {
 }
 
 impl RawElement<'_> {
-    const fn unread() -> Self {
+    fn unread() -> Self {
         Self {
             encoded_record: &[],
             record: Record {
                 kind: AnyKind::Content(Kind::User),
                 commit: &[0; 32],
                 sealed: None,
-                refs: Refs::NONE,
+                refs: Refs::default(),
                 elidable: false,
             },
             encoded_body: None,

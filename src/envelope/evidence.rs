@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::decoded::Envelope;
 use super::header;
 use super::hop::before_hop_0;
+use super::verified::{Role, Verified};
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{HeaderDigest, HopId};
 use crate::identity::AgentId;
@@ -25,17 +25,21 @@ pub struct OriginFork {
 }
 
 impl OriginFork {
-    pub(crate) fn between(one: &Envelope<'_>, other: &Envelope<'_>) -> Option<Self> {
-        let mut pair = [one, other].map(|envelope| (envelope.origin(), envelope));
+    pub(crate) fn between<R: Role, S: Role>(
+        one: &Verified<'_, R>,
+        other: &Verified<'_, S>,
+    ) -> Option<Self> {
+        let mut pair =
+            [(one.origin(), &one.envelope.hops[0]), (other.origin(), &other.envelope.hops[0])];
         if one.digest() != other.digest() || pair[0].0 == pair[1].0 {
             return None;
         }
-        pair.sort_by_key(|(origin, _)| *origin);
+        pair.sort_by_key(|(id, _)| *id);
         Some(Self {
-            header: one.encoded_header.to_vec(),
-            hops: pair.map(|(_, envelope)| envelope.hops[0].encoded.to_vec()),
-            culprit: one.header.from,
-            ids: pair.map(|(origin, _)| origin),
+            header: one.envelope.encoded_header.to_vec(),
+            hops: pair.map(|(_, hop)| hop.encoded.to_vec()),
+            culprit: one.envelope.header.from,
+            ids: pair.map(|(id, _)| id),
         })
     }
 

@@ -197,7 +197,7 @@ impl<'a, R: Role> Verified<'a, R> {
     /// Shows that the originator signed two different contents for one header, if `other` is another version of this
     /// envelope.
     pub fn origin_fork<S: Role>(&self, other: &Verified<'_, S>) -> Option<OriginFork> {
-        OriginFork::between(&self.envelope, &other.envelope)
+        OriginFork::between(self, other)
     }
 
     pub(crate) fn provenance(&self, index: usize) -> Provenance<'_> {
