@@ -6,7 +6,7 @@ mod support;
 use std::cell::Cell;
 use std::hint::black_box;
 
-use agent_envelope::{Aids, Envelope, Inbox, Limits, ReplayCapacity, ReplayWindow};
+use agent_envelope::{Aids, Envelope, Inbox, Limits, Reader, ReplayCapacity, ReplayWindow};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 use support::floor::{self, Floor};
@@ -97,6 +97,15 @@ fn read(c: &mut Criterion) {
             },
             BatchSize::SmallInput,
         );
+    });
+    let (worlds, verifier) = World::with_common_readers(64);
+    let jobs: Vec<_> = worlds.iter().map(|world| world.job(&content(KIB_4))).collect();
+    group.throughput(Throughput::Elements(64));
+    group.bench_function("verify_many, 64", |b| {
+        b.iter(|| {
+            let envelopes = jobs.iter().map(|job| decode(job));
+            Envelope::verify_many::<Reader>(envelopes, &verifier, NOW, Aids::default())
+        });
     });
     group.finish();
 }

@@ -65,11 +65,25 @@ pub(crate) const NAME: usize = 256;
 
 /// Tells whether a text that people and logs will see has no control characters (Unicode category Cc).
 pub(crate) fn is_printable(text: &str) -> bool {
-    // Nearly every name is ASCII, of which nothing needs to be decoded, and eight bytes are looked at as fast as one.
-    let (eights, rest) = text.as_bytes().as_chunks::<8>();
-    let ascii =
-        |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
-    (eights.iter().all(|eight| ascii(eight)) && ascii(rest)) || !text.chars().any(char::is_control)
+    is_printable_ascii(text.as_bytes()) || !text.chars().any(char::is_control)
+}
+
+/// Tells whether these bytes are ASCII without control characters, as nearly every name is: nothing needs to be decoded.
+pub(crate) fn is_printable_ascii(bytes: &[u8]) -> bool {
+    match bytes.last_chunk::<8>() {
+        // The last eight overlap those before.
+        Some(last) => bytes.as_chunks().0.iter().chain([last]).all(eight_are_printable_ascii),
+        None => bytes.iter().all(|byte| (b' '..=b'~').contains(byte)),
+    }
+}
+
+/// Looks at eight bytes as fast as at one: each gets its highest bit if it is no ASCII, is DEL, or is below a space. What is
+/// carried into a neighbour comes from a byte that has got it.
+fn eight_are_printable_ascii(bytes: &[u8; 8]) -> bool {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    let bytes = u64::from_le_bytes(*bytes);
+    let refused = bytes | bytes.wrapping_add(EACH) | bytes.wrapping_sub(0x20 * EACH);
+    refused & (0x80 * EACH) == 0
 }
 
 impl Default for Limits {
@@ -122,4 +136,30 @@ impl Limits {
 /// Compares a count with its limit.
 pub(crate) fn within(limit: usize, found: usize, what: &'static str) -> Result<usize, Error> {
     if found > limit { Err(Error::LimitExceeded { what, limit, found }) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All bytes, beside those at which something changes, at every place of texts shorter than eight bytes, as long, and
+    /// longer.
+    #[test]
+    fn eight_bytes_at_a_time_say_what_each_byte_says() {
+        let is_printable = |byte: &u8| (b' '..=b'~').contains(byte);
+        let beside = [0, 0x1f, b' ', b'~', 0x7f, 0x80, 0xff];
+        for length in [2, 7, 8, 9, 15, 16, 17] {
+            for at in 0..length - 1 {
+                for pair in (0..=255).flat_map(|byte| beside.map(|other| [byte, other])) {
+                    for pair in [pair, [pair[1], pair[0]]] {
+                        let mut bytes = [b'~'; 17];
+                        bytes[at..at + 2].copy_from_slice(&pair);
+                        let found = is_printable_ascii(&bytes[..length]);
+                        assert_eq!(found, pair.iter().all(is_printable), "{pair:x?} at {at}");
+                    }
+                }
+            }
+        }
+        assert!(is_printable_ascii(b""));
+    }
 }

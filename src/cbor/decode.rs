@@ -161,9 +161,15 @@ impl<'a> Decoder<'a> {
     #[inline(always)]
     pub(crate) fn text(&mut self) -> Result<&'a str, Fault> {
         let offset = self.offset();
+        core::str::from_utf8(self.text_bytes()?).or_else(|_| refuse(Error::InvalidUtf8 { offset }))
+    }
+
+    /// Reads the bytes of a text. That they are UTF-8 is for the caller to see.
+    #[inline(always)]
+    pub(crate) fn text_bytes(&mut self) -> Result<&'a [u8], Fault> {
+        let offset = self.offset();
         let length = self.expect(TEXT)?;
-        core::str::from_utf8(self.take(offset, length)?)
-            .or_else(|_| refuse(Error::InvalidUtf8 { offset }))
+        self.take(offset, length)
     }
 
     /// Reads the head of an array and returns its number of items, which is at most the bytes that are left.

@@ -98,8 +98,13 @@ impl<S: Sink> Encoder<S> {
     }
 
     pub(crate) fn text(&mut self, value: &str) -> &mut Self {
+        self.text_bytes(value.as_bytes())
+    }
+
+    /// Writes a text whose bytes are known to be UTF-8.
+    pub(crate) fn text_bytes(&mut self, value: &[u8]) -> &mut Self {
         self.head(TEXT, wide(value.len()));
-        self.raw(value.as_bytes())
+        self.raw(value)
     }
 
     pub(crate) fn array(&mut self, items: usize) -> &mut Self {

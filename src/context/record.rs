@@ -6,7 +6,7 @@ use super::kind::AnyKind;
 use crate::cbor::{Decoder, Encoder, Fault};
 use crate::digest::{Digest, ElementId, HeaderDigest, Use, hash};
 use crate::identity::AgentId;
-use crate::limits::{NAME, is_printable, within};
+use crate::limits::{NAME, is_printable, is_printable_ascii, within};
 use crate::{Error, Limits};
 
 /// What the element chain covers of an element.
@@ -15,7 +15,7 @@ use crate::{Error, Limits};
 /// record = { 1: kind uint, 2: commit bstr .size 32, ? 3: [audience uint, digest bstr .size 32],
 ///            ? 4: refs [+ bstr .size 32], ? 5: elidable 1 }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) kind: AnyKind,
     pub(crate) commit: &'a [u8; 32],
@@ -129,8 +129,43 @@ pub(crate) fn encode_record(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain<'a> {
     pub(crate) salt: &'a [u8; 16],
-    pub(crate) content_type: &'a str,
+    pub(crate) content_type: ContentType<'a>,
     pub(crate) content: &'a [u8],
+}
+
+/// The type of a content: 256 bytes at most, without control characters.
+///
+/// It stays bytes until somebody asks for its text, since to find UTF-8 in a short text takes as long as to read all else of
+/// its element. Printable ASCII is UTF-8; whatever else it is has been looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContentType<'a>(&'a [u8]);
+
+impl<'a> ContentType<'a> {
+    /// Takes a text, if it may be one.
+    pub(crate) fn new(text: &'a str) -> Option<Self> {
+        (text.len() <= NAME && is_printable(text)).then_some(Self(text.as_bytes()))
+    }
+
+    #[inline(always)]
+    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Fault> {
+        let offset = decoder.offset();
+        let bytes = decoder.text_bytes()?;
+        if bytes.len() <= NAME && is_printable_ascii(bytes) {
+            return Ok(Self(bytes));
+        }
+        Ok(Self::decode_other(bytes, offset)?)
+    }
+
+    #[inline(never)]
+    fn decode_other(bytes: &'a [u8], offset: usize) -> Result<Self, Error> {
+        let text = core::str::from_utf8(bytes).map_err(|_| Error::InvalidUtf8 { offset })?;
+        let expected = "a content type of 256 bytes at most without control characters";
+        Self::new(text).ok_or(Error::InvalidValue { offset, expected })
+    }
+
+    pub(crate) fn as_str(self) -> &'a str {
+        core::str::from_utf8(self.0).expect("it was UTF-8 when it was read")
+    }
 }
 
 impl<'a> Plain<'a> {
@@ -138,12 +173,7 @@ impl<'a> Plain<'a> {
     pub(crate) fn decode(decoder: &mut Decoder<'a>) -> Result<Self, Fault> {
         decoder.array_of(3)?;
         let salt = decoder.fixed()?;
-        let offset = decoder.offset();
-        let content_type = decoder.text()?;
-        if content_type.len() > NAME || !is_printable(content_type) {
-            let expected = "a content type of 256 bytes at most without control characters";
-            return Err(Error::InvalidValue { offset, expected }.into());
-        }
+        let content_type = ContentType::decode(decoder)?;
         let content = decoder.bytes()?;
         Ok(Self { salt, content_type, content })
     }
@@ -159,8 +189,9 @@ impl<'a> Plain<'a> {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Encoder::with_capacity(self.content.len() + self.content_type.len() + 32);
-        out.array(3).bytes(self.salt).text(self.content_type).bytes(self.content);
+        let content_type = self.content_type.0;
+        let mut out = Encoder::with_capacity(self.content.len() + content_type.len() + 32);
+        out.array(3).bytes(self.salt).text_bytes(content_type).bytes(self.content);
         out.finish()
     }
 
@@ -169,7 +200,7 @@ impl<'a> Plain<'a> {
     pub(crate) fn commit(&self, author: &AgentId) -> Digest {
         hash(Use::Commit, 4, |fields| {
             fields.bytes(author.as_bytes()).bytes(self.salt);
-            fields.text(self.content_type).bytes(self.content);
+            fields.text_bytes(self.content_type.0).bytes(self.content);
         })
     }
 }

@@ -1,3 +1,4 @@
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -6,6 +7,7 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::Error;
+use crate::cbor::Encoder;
 use crate::digest::{ContextId, ConversationId, Digest, HeaderDigest, HopId};
 use crate::identity::AgentId;
 
@@ -401,4 +403,34 @@ fn each_kind_has_its_number_and_its_name() {
     }
     assert_eq!(Kind::from_number(64), None);
     assert_eq!(Kind::from_number(65_535), None);
+}
+
+#[test]
+fn a_content_type_is_short_text_without_control_characters() {
+    let read = |bytes: &[u8]| {
+        let mut encoded = Encoder::new();
+        encoded.array(3).bytes(&[7; 16]).text_bytes(bytes).bytes(b"x");
+        let encoded = encoded.finish();
+        let plain = Plain::whole(&encoded).map_err(Error::from)?;
+        assert_eq!(plain.encode(), encoded);
+        Ok(String::from(plain.content_type.as_str()))
+    };
+    let refused = |offset| Error::InvalidValue {
+        offset,
+        expected: "a content type of 256 bytes at most without control characters",
+    };
+    for text in ["", "text/plain", &"a".repeat(256), &"é".repeat(128), "naïve; x=\u{a0}"] {
+        assert_eq!(read(text.as_bytes()), Ok(String::from(text)));
+        assert!(ContentType::new(text).is_some());
+    }
+    for text in
+        [&"a".repeat(257)[..], &"é".repeat(129), "a\n", "text/pla\u{7f}n", "caf\u{e9}\u{85}"]
+    {
+        assert_eq!(read(text.as_bytes()), Err(refused(18)));
+        assert!(ContentType::new(text).is_none());
+    }
+    // Form comes before size.
+    for bytes in [&b"text/plain\xff"[..], &[0xc3; 300]] {
+        assert_eq!(read(bytes), Err(Error::InvalidUtf8 { offset: 18 }));
+    }
 }

@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 use super::element::{Audience, NewElement, Readers, Reference};
 use crate::Error;
 use crate::cbor::Encoder;
-use crate::context::{AnyKind, Control, ElementChain, Kind, Plain, control_commit, encode_record};
+use crate::context::{
+    AnyKind, ContentType, Control, ElementChain, Kind, Plain, control_commit, encode_record,
+};
 use crate::delegation::DelegationChain;
 use crate::digest::{Digest, ElementId, HeaderDigest, Use, hash};
 use crate::entropy::Seed;
 use crate::identity::{AgentId, KeyPackage};
-use crate::limits::{NAME, is_printable};
 use crate::seal::{AudienceSecret, Place, SecretBytes, seal, sealed_digest};
 
 /// What a builder was given, in order.
@@ -165,10 +166,9 @@ impl<'s> Assembler<'s> {
         {
             return Err(Error::IncompleteDraft { reason: "an element's kind is not assigned" });
         }
-        if element.content_type.len() > NAME || !is_printable(&element.content_type) {
-            let reason = "a content type has 256 bytes at most and no control characters";
-            return Err(Error::IncompleteDraft { reason });
-        }
+        let reason = "a content type has 256 bytes at most and no control characters";
+        let content_type =
+            ContentType::new(&element.content_type).ok_or(Error::IncompleteDraft { reason })?;
         let refs = self.refs(&element.refs)?;
         let audience = match &element.readers {
             Readers::Everybody => None,
@@ -180,8 +180,7 @@ impl<'s> Assembler<'s> {
         };
         let kind = AnyKind::Content(element.kind);
         let salt = self.seed.derive("salt", self.next);
-        let plain =
-            Plain { salt: &salt, content_type: &element.content_type, content: &element.content };
+        let plain = Plain { salt: &salt, content_type, content: &element.content };
         let commit = plain.commit(&self.author);
         let body = plain.encode();
         let (record, body) = match audience {

@@ -38,13 +38,15 @@ pub struct Envelope<'a> {
     pub(crate) encoded_hops: &'a [u8],
     pub(crate) header: Header<'a>,
     pub(crate) elements: Vec<RawElement<'a>>,
+    /// The bodies of control elements, in the order of these.
+    pub(crate) controls: Vec<ControlElement<'a>>,
     pub(crate) hops: Vec<RawHop<'a>>,
     /// How many signatures there are besides hop 0's.
     pub(crate) signatures: usize,
 }
 
-/// An element as received.
-#[derive(Debug)]
+/// An element as received. It owns nothing, so that many are freed at once.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct RawElement<'a> {
     pub(crate) encoded_record: &'a [u8],
     pub(crate) record: Record<'a>,
@@ -78,15 +80,29 @@ impl RawElement<'_> {
     }
 }
 
-/// A body as received. What is large and rare lies apart, so that the many elements without it stay small.
-#[derive(Debug)]
+/// A body as received.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Body<'a> {
     None,
     Clear(Plain<'a>),
     Sealed(SealedBody<'a>),
+    /// The one at this position of [`Envelope::controls`], where what is large and rare lies.
+    Control(usize),
+}
+
+/// The body of a control element as received.
+#[derive(Debug)]
+pub(crate) struct ControlElement<'a> {
+    /// The index of the element.
+    pub(crate) element: usize,
+    pub(crate) body: ControlBody<'a>,
+}
+
+#[derive(Debug)]
+pub(crate) enum ControlBody<'a> {
     Authority(Chain<'a>),
     Audience(SealedAudience<'a>),
-    KeyPackage(Box<UnverifiedKeyPackage<'a>>),
+    KeyPackage(UnverifiedKeyPackage<'a>),
     Allotment(Box<Lineage<'a>>),
     Report(Vec<SignedEntry<'a>>),
 }
@@ -115,11 +131,12 @@ impl<'a> Envelope<'a> {
         inner.finish()?;
         let count = within(limits.elements, decoder.items(ELEMENT)?, "elements")?;
         let start = decoder.offset();
-        let mut sums = Sums::default();
-        let elements = elements(&mut decoder, count, &mut sums, limits)?;
+        let mut controls = Controls::default();
+        let elements = elements(&mut decoder, count, &mut controls, limits)?;
+        let Controls { found: controls, signatures, .. } = controls;
         let encoded_elements = decoder.since(start);
         let count = hop_count(&mut decoder, limits)?;
-        let signatures = sums.signatures.saturating_add(count - 1);
+        let signatures = signatures.saturating_add(count - 1);
         within(limits.signatures, signatures, "signatures")?;
         let start = decoder.offset();
         let mut hops: Vec<RawHop<'a>> = Vec::with_capacity(count);
@@ -135,6 +152,7 @@ impl<'a> Envelope<'a> {
             encoded_hops,
             header,
             elements,
+            controls,
             hops,
             signatures,
         };
@@ -180,6 +198,30 @@ impl<'a> Envelope<'a> {
 
     pub(crate) fn last_hop(&self) -> &RawHop<'a> {
         self.hops.last().expect("decoding refuses an envelope without hops")
+    }
+
+    /// Returns the body of a control element; `None` for content.
+    pub(crate) fn control(&self, element: usize) -> Option<&ControlBody<'a>> {
+        match self.elements.get(element)?.body {
+            Body::Control(at) => self.controls.get(at).map(|control| &control.body),
+            _ => None,
+        }
+    }
+
+    /// Goes through the allotments, each with the index of its element.
+    pub(crate) fn allotments(&self) -> impl Iterator<Item = (usize, &Lineage<'a>)> {
+        self.controls.iter().filter_map(|control| match &control.body {
+            ControlBody::Allotment(lineage) => Some((control.element, &**lineage)),
+            _ => None,
+        })
+    }
+
+    /// Returns the allotment in this element.
+    pub(crate) fn allotment(&self, element: usize) -> Option<&Lineage<'a>> {
+        match self.control(element)? {
+            ControlBody::Allotment(lineage) => Some(lineage),
+            _ => None,
+        }
     }
 
     /// Returns the author of an element.
@@ -272,57 +314,53 @@ impl<'a> Envelope<'a> {
     /// Gives every element its author; kinds stand in their place; what is absent may be; audiences are where sealed
     /// elements say.
     fn check_elements(&mut self) -> Result<(), Error> {
-        let mut hop = 0;
+        let (mut hop, mut until) = (0, self.count_at(0));
+        // Whether the element before is an allotment of the same author.
+        let mut follows_allotment = false;
         for index in 0..self.elements.len() {
-            while self.count_at(hop) <= index {
+            while until <= index {
                 hop += 1;
+                until = self.count_at(hop);
+                follows_allotment = false;
             }
             let element = &mut self.elements[index];
             element.hop = hop;
-            let kind = element.record.kind;
+            let (kind, body, sealed) = (element.record.kind, element.body, element.record.sealed);
             if hop > 0 && kind.is_originators() {
                 let kind = kind.number();
                 return Err(Error::KindOutOfPlace { element: index, kind, hop });
             }
-            if let Body::KeyPackage(package) = &element.body
+            let control = match body {
+                Body::Control(at) => Some(&self.controls[at].body),
+                _ => None,
+            };
+            if let Some(ControlBody::KeyPackage(package)) = control
                 && package.claims.agent != self.header.from
             {
                 return Err(Error::KeyPackageOfAnother { element: index });
             }
-            self.check_budget_element(index)?;
-            if let Some(sealed) = self.elements[index].record.sealed {
-                let below = self.elements[..index].get(sealed.audience);
-                if !below.is_some_and(|below| matches!(below.body, Body::Audience(_))) {
+            // Allotments stand last among what their author wrote, so that the place they pay for comes after everything else.
+            let is_allotment = matches!(control, Some(ControlBody::Allotment(_)));
+            if follows_allotment && !is_allotment {
+                let reason = "something of the same author follows it";
+                return Err(Error::AllotmentPlace { element: index - 1, reason });
+            }
+            follows_allotment = is_allotment;
+            if let Some(ControlBody::Report(entries)) = control
+                && !is_history_of(self.hops[hop].signer, entries)
+            {
+                return Err(Error::ReportForm { element: index });
+            }
+            if let Some(sealed) = sealed {
+                let below = sealed.audience < index;
+                let audience = if below { self.control(sealed.audience) } else { None };
+                if !matches!(audience, Some(ControlBody::Audience(_))) {
                     let audience = u64::try_from(sealed.audience).unwrap_or(u64::MAX);
                     return Err(Error::NoSuchAudience { element: index, audience });
                 }
             }
         }
         self.check_absences()
-    }
-
-    /// Allotments stand last among what their author wrote, so that the place they pay for comes after everything else; a
-    /// report is the history of its author's own ledger.
-    fn check_budget_element(&self, index: usize) -> Result<(), Error> {
-        let element = &self.elements[index];
-        if matches!(element.body, Body::Allotment(_)) {
-            return Ok(());
-        }
-        if let Some(before) = index.checked_sub(1).map(|before| &self.elements[before])
-            && before.hop == element.hop
-            && matches!(before.body, Body::Allotment(_))
-        {
-            let reason = "something of the same author follows it";
-            return Err(Error::AllotmentPlace { element: index - 1, reason });
-        }
-        let Body::Report(entries) = &element.body else { return Ok(()) };
-        let (author, first) = (self.author(element), &entries[0].claims);
-        let fits = entries.iter().zip(0..).all(|(entry, seq)| {
-            let claims = &entry.claims;
-            claims.holder == author && claims.allotment == first.allotment && claims.seq == seq
-        });
-        let ends = entries.last().is_some_and(|last| matches!(last.claims.event, Event::Report(_)));
-        if fits && ends { Ok(()) } else { Err(Error::ReportForm { element: index }) }
     }
 
     /// A body is absent only if its author made it elidable and exactly one later-or-own hop lists it.
@@ -369,9 +407,21 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// What is counted over all elements while they are read, so that reading stops at the first one too many.
+/// A report is the history of its author's own ledger, up to an entry that reports.
+fn is_history_of(author: AgentId, entries: &[SignedEntry<'_>]) -> bool {
+    let first = &entries[0].claims;
+    let fits = entries.iter().zip(0..).all(|(entry, seq)| {
+        let claims = &entry.claims;
+        claims.holder == author && claims.allotment == first.allotment && claims.seq == seq
+    });
+    let ends = entries.last().is_some_and(|last| matches!(last.claims.event, Event::Report(_)));
+    fits && ends
+}
+
+/// Control bodies, and what is counted over all of them while they are read, so that reading stops at the first one too many.
 #[derive(Default)]
-struct Sums {
+struct Controls<'a> {
+    found: Vec<ControlElement<'a>>,
     audiences: usize,
     readers: usize,
     chains: usize,
@@ -380,10 +430,37 @@ struct Sums {
     signatures: usize,
 }
 
-impl Sums {
+impl<'a> Controls<'a> {
+    /// Reads the body of an element of this kind.
+    #[inline(never)]
+    fn read(
+        &mut self,
+        decoder: &mut Decoder<'a>,
+        kind: Control,
+        element: usize,
+        limits: &Limits,
+    ) -> Result<Body<'a>, Fault> {
+        self.begin(kind, limits)?;
+        let place = Some(element);
+        let body = match kind {
+            Control::Authority => ControlBody::Authority(Chain::decode(decoder, limits, place)?),
+            Control::Audience => ControlBody::Audience(SealedAudience::decode(decoder, limits)?),
+            Control::KeyPackage => {
+                ControlBody::KeyPackage(UnverifiedKeyPackage::decode(decoder, limits, place)?)
+            }
+            Control::Allotment => {
+                ControlBody::Allotment(Box::new(Lineage::decode(decoder, limits, place)?))
+            }
+            Control::Report => ControlBody::Report(read_history(decoder, limits.signatures)?),
+        };
+        self.add(&body, limits)?;
+        self.found.push(ControlElement { element, body });
+        Ok(Body::Control(self.found.len() - 1))
+    }
+
     /// Counts a body of this kind before it is read.
-    fn begin(&mut self, control: Control, limits: &Limits) -> Result<(), Error> {
-        match control {
+    fn begin(&mut self, kind: Control, limits: &Limits) -> Result<(), Error> {
+        match kind {
             Control::Authority => {
                 self.chains += 1;
                 within(limits.chains, self.chains, "delegation chains")?;
@@ -402,14 +479,13 @@ impl Sums {
     }
 
     /// Counts what a body holds.
-    fn add(&mut self, body: &Body<'_>, limits: &Limits) -> Result<(), Error> {
+    fn add(&mut self, body: &ControlBody<'_>, limits: &Limits) -> Result<(), Error> {
         match body {
-            Body::Audience(audience) => self.readers += audience.readers(),
-            Body::Authority(chain) => self.signatures += chain.links.len(),
-            Body::KeyPackage(_) => self.signatures += 1,
-            Body::Allotment(lineage) => self.signatures += lineage.signatures(),
-            Body::Report(entries) => self.signatures += entries.len(),
-            Body::None | Body::Clear(_) | Body::Sealed(_) => {}
+            ControlBody::Audience(audience) => self.readers += audience.readers(),
+            ControlBody::Authority(chain) => self.signatures += chain.links.len(),
+            ControlBody::KeyPackage(_) => self.signatures += 1,
+            ControlBody::Allotment(lineage) => self.signatures += lineage.signatures(),
+            ControlBody::Report(entries) => self.signatures += entries.len(),
         }
         within(limits.readers_in_all, self.readers, "readers in all")?;
         within(limits.signatures, self.signatures, "signatures")?;
@@ -432,7 +508,7 @@ impl fmt::Debug for Envelope<'_> {
 fn elements<'a>(
     decoder: &mut Decoder<'a>,
     count: usize,
-    sums: &mut Sums,
+    controls: &mut Controls<'a>,
     limits: &Limits,
 ) -> Result<Vec<RawElement<'a>>, Fault> {
     let mut elements = Vec::new();
@@ -452,20 +528,13 @@ fn elements<'a>(
             }
             continue;
         }
-        if let AnyKind::Control(control) = kind {
-            sums.begin(control, limits)?;
-        }
         let (mut inner, encoded) = decoder.embedded()?;
-        let body = match kind {
+        element.encoded_body = Some(encoded);
+        element.body = match kind {
             AnyKind::Content(_) => Body::decode_content(&mut inner, is_sealed)?,
-            AnyKind::Control(control) => Body::decode_control(&mut inner, control, index, limits)?,
+            AnyKind::Control(kind) => controls.read(&mut inner, kind, index, limits)?,
         };
         inner.finish()?;
-        if let AnyKind::Control(_) = kind {
-            sums.add(&body, limits)?;
-        }
-        element.encoded_body = Some(encoded);
-        element.body = body;
     }
     Ok(elements)
 }
@@ -481,28 +550,6 @@ impl<'a> Body<'a> {
             Self::Sealed(SealedBody::decode(decoder)?)
         } else {
             Self::Clear(Plain::decode(decoder)?)
-        })
-    }
-
-    #[inline(never)]
-    fn decode_control(
-        decoder: &mut Decoder<'a>,
-        control: Control,
-        index: usize,
-        limits: &Limits,
-    ) -> Result<Self, Fault> {
-        Ok(match control {
-            Control::Authority => Self::Authority(Chain::decode(decoder, limits, Some(index))?),
-            Control::Audience => Self::Audience(SealedAudience::decode(decoder, limits)?),
-            Control::KeyPackage => Self::KeyPackage(Box::new(UnverifiedKeyPackage::decode(
-                decoder,
-                limits,
-                Some(index),
-            )?)),
-            Control::Allotment => {
-                Self::Allotment(Box::new(Lineage::decode(decoder, limits, Some(index))?))
-            }
-            Control::Report => Self::Report(read_history(decoder, limits.signatures)?),
         })
     }
 }
@@ -533,7 +580,7 @@ mod tests {
     use super::super::hop::{HopFields, before_hop_0};
     use super::*;
     use crate::cbor::Encoder;
-    use crate::context::{Kind, Stand, encode_record};
+    use crate::context::{ContentType, Kind, Stand, encode_record};
     use crate::{ContextId, EnvelopeId, Identity, Timestamp};
 
     /// An envelope with one element, whose sender claims to stand at `base`.
@@ -555,7 +602,8 @@ mod tests {
         }
         .encode();
         let digest = header::digest(&header);
-        let plain = Plain { salt: &[6; 16], content_type: "text/plain", content: b"hello" };
+        let content_type = ContentType::new("text/plain").expect("a media type");
+        let plain = Plain { salt: &[6; 16], content_type, content: b"hello" };
         let kind = AnyKind::Content(Kind::User);
         let record = encode_record(kind, &plain.commit(&from.id()), None, &[], false);
         let mut chain = ElementChain::begin(&digest);

@@ -3,7 +3,7 @@
 //! Everything here is read from an envelope of the right form and nothing is verified. Whoever decides by what an
 //! envelope says verifies it and reads [`Verified`](super::Verified).
 
-use super::decoded::{Body, Envelope, RawElement};
+use super::decoded::{Body, ControlBody, Envelope, RawElement};
 use super::{Agents, Plaintext};
 use crate::Timestamp;
 use crate::budget::Terms;
@@ -154,23 +154,7 @@ impl<'e> ElementClaim<'e> {
                 audience: raw.record.sealed.map_or(0, |sealed| sealed.audience),
                 plain_size: body.plain_size(),
             },
-            Body::Authority(chain) => BodyClaim::Authority(ChainClaim { chain }),
-            Body::Audience(audience) => {
-                BodyClaim::Audience { id: audience.id(), readers: audience.readers() }
-            }
-            Body::KeyPackage(package) => BodyClaim::KeyPackage {
-                agent: package.claims.agent,
-                suite: package.claims.suite,
-                not_before: package.claims.not_before,
-                expires: package.claims.expires,
-            },
-            Body::Allotment(lineage) => BodyClaim::Allotment {
-                payer: lineage.root.claims.payer,
-                to: lineage.holder(),
-                terms: &lineage.terms,
-                entries: 1 + lineage.splits.len(),
-            },
-            Body::Report(entries) => BodyClaim::Report { entries: entries.len() },
+            Body::Control(at) => BodyClaim::of_control(&self.envelope.controls[*at].body),
         }
     }
 }
@@ -226,6 +210,30 @@ pub enum BodyClaim<'e> {
         /// How many.
         entries: usize,
     },
+}
+
+impl<'e> BodyClaim<'e> {
+    fn of_control(body: &'e ControlBody<'e>) -> Self {
+        match body {
+            ControlBody::Authority(chain) => Self::Authority(ChainClaim { chain }),
+            ControlBody::Audience(audience) => {
+                Self::Audience { id: audience.id(), readers: audience.readers() }
+            }
+            ControlBody::KeyPackage(package) => Self::KeyPackage {
+                agent: package.claims.agent,
+                suite: package.claims.suite,
+                not_before: package.claims.not_before,
+                expires: package.claims.expires,
+            },
+            ControlBody::Allotment(lineage) => Self::Allotment {
+                payer: lineage.root.claims.payer,
+                to: lineage.holder(),
+                terms: &lineage.terms,
+                entries: 1 + lineage.splits.len(),
+            },
+            ControlBody::Report(entries) => Self::Report { entries: entries.len() },
+        }
+    }
 }
 
 /// What a delegation chain claims. No link widens what is above it: decoding has seen to that. Whether the signatures hold

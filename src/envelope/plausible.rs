@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 
-use super::decoded::{Body, Envelope};
+use super::decoded::{ControlBody, ControlElement, Envelope};
 use super::verified::{Attestation, Verified};
 use crate::Error;
 use crate::delegation::AuthorityCache;
@@ -75,9 +75,10 @@ impl<R> Plausible<'_, R> {
         for (hop, (prev, _)) in (1..envelope.hops.len()).zip(path) {
             batch.push(Blame::Hop(hop), envelope.hop_check(hop, prev.as_bytes())?);
         }
-        for (index, element) in envelope.elements.iter().enumerate() {
-            match &element.body {
-                Body::Authority(chain) => {
+        for ControlElement { element: index, body } in &envelope.controls {
+            let index = *index;
+            match body {
+                ControlBody::Authority(chain) => {
                     if let Some(cache) = cache
                         && self.counts(index)
                         && batch.is_known(chain.digest(), cache)
@@ -88,7 +89,7 @@ impl<R> Plausible<'_, R> {
                         batch.push(Blame::Link { element: index, link }, check?);
                     }
                 }
-                Body::KeyPackage(package) => {
+                ControlBody::KeyPackage(package) => {
                     if let Some(cache) = cache
                         && self.origin_counts()
                         && batch.is_known(package.digest(), cache)
@@ -97,12 +98,12 @@ impl<R> Plausible<'_, R> {
                     }
                     batch.push(Blame::KeyPackage { element: index }, package.check(Some(index))?);
                 }
-                Body::Allotment(lineage) => {
+                ControlBody::Allotment(lineage) => {
                     for (position, check) in lineage.checks(Some(index))?.into_iter().enumerate() {
                         batch.push(Blame::Allotment { element: index, position }, check);
                     }
                 }
-                Body::Report(entries) => {
+                ControlBody::Report(entries) => {
                     for (entry, signed) in entries.iter().enumerate() {
                         let signer = signed.claims.holder;
                         let check =
@@ -110,7 +111,7 @@ impl<R> Plausible<'_, R> {
                         batch.push(Blame::Entry { entry, signer }, check);
                     }
                 }
-                _ => {}
+                ControlBody::Audience(_) => {}
             }
         }
         self.batch = batch;
@@ -139,13 +140,13 @@ impl<R> Plausible<'_, R> {
         let envelope = &self.verified.envelope;
         match blame {
             Blame::Hop(hop) => envelope.hop_error(hop),
-            Blame::Link { element, link } => match &envelope.elements[element].body {
-                Body::Authority(chain) => chain.signature_error(Some(element), link),
+            Blame::Link { element, link } => match envelope.control(element) {
+                Some(ControlBody::Authority(chain)) => chain.signature_error(Some(element), link),
                 _ => Error::ControlRecord { element },
             },
-            Blame::Allotment { element, position } => match &envelope.elements[element].body {
-                Body::Allotment(lineage) => lineage.signature_error(Some(element), position),
-                _ => Error::ControlRecord { element },
+            Blame::Allotment { element, position } => match envelope.allotment(element) {
+                Some(lineage) => lineage.signature_error(Some(element), position),
+                None => Error::ControlRecord { element },
             },
             Blame::Entry { entry, signer } => Error::EntrySignature { entry, signer },
             Blame::KeyPackage { element } => {

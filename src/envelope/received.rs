@@ -5,7 +5,7 @@ use core::fmt;
 
 use subtle::ConstantTimeEq;
 
-use super::decoded::{Body, Envelope, RawElement};
+use super::decoded::{Body, ControlBody, Envelope, RawElement};
 use super::verified::{Provenance, Reader, Verified, content_indices};
 use crate::Error;
 use crate::budget::{Funded, Terms, Unfunded};
@@ -145,9 +145,7 @@ impl<'a> Admitted<'a> {
         let envelope = &self.verified.envelope;
         let mut taken = Vec::new();
         self.verified.fundings.retain(|funding| {
-            let Body::Allotment(lineage) = &envelope.elements[funding.element].body else {
-                return true;
-            };
+            let Some(lineage) = envelope.allotment(funding.element) else { return true };
             let mine = lineage.holder() == agent && lineage.request().is_none() == purses;
             // Admission has left only those that were not handed out before.
             if mine && funding.judged.is_ok() {
@@ -163,8 +161,8 @@ impl<'a> Admitted<'a> {
     pub fn unfunded(&self) -> impl Iterator<Item = Unfunded> {
         let envelope = &self.verified.envelope;
         let mine = move |funding: &&super::verified::Funding| {
-            matches!(&envelope.elements[funding.element].body,
-                Body::Allotment(lineage) if lineage.holder() == self.verified.agent)
+            let allotment = envelope.allotment(funding.element);
+            allotment.is_some_and(|lineage| lineage.holder() == self.verified.agent)
         };
         self.verified.fundings.iter().filter(mine).filter_map(|funding| funding.judged.err())
     }
@@ -172,8 +170,9 @@ impl<'a> Admitted<'a> {
     /// Goes through the ledgers that others report, each to be [credited](crate::budget::Ledger::credit) to the ledger that
     /// granted it.
     pub fn reports(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.verified.envelope.elements.iter().filter_map(|element| match &element.body {
-            Body::Report(_) => element.encoded_body,
+        let envelope = &self.verified.envelope;
+        envelope.controls.iter().filter_map(|control| match &control.body {
+            ControlBody::Report(_) => envelope.elements[control.element].encoded_body,
             _ => None,
         })
     }
@@ -181,10 +180,8 @@ impl<'a> Admitted<'a> {
     /// Goes through the allotments that this envelope carries, encoded with their lineage, for an
     /// [audit](crate::budget::audit).
     pub fn allotments(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.verified.envelope.elements.iter().filter_map(|element| match &element.body {
-            Body::Allotment(_) => element.encoded_body,
-            _ => None,
-        })
+        let envelope = &self.verified.envelope;
+        envelope.allotments().filter_map(|(element, _)| envelope.elements[element].encoded_body)
     }
 
     pub(crate) const fn envelope(&self) -> &Envelope<'a> {
@@ -513,9 +510,9 @@ impl Opener<'_> {
 
     fn decrypt(&self, id: &AudienceId) -> Option<AudienceSecret> {
         let envelope = self.of.envelope();
-        envelope.elements.iter().find_map(|element| match &element.body {
+        envelope.controls.iter().find_map(|control| match &control.body {
             // A late reader finds itself in a later audience with the same id.
-            Body::Audience(audience) if audience.id() == *id => audience.decrypt(
+            ControlBody::Audience(audience) if audience.id() == *id => audience.decrypt(
                 &self.of.verified.digest,
                 &self.identity.id(),
                 self.identity.sealing_secrets(),
@@ -535,9 +532,8 @@ impl Opener<'_> {
     }
 
     fn audience_of(&self, element: &RawElement<'_>) -> Option<AudienceId> {
-        let index = element.record.sealed?.audience;
-        match &self.of.envelope().elements.get(index)?.body {
-            Body::Audience(audience) => Some(audience.id()),
+        match self.of.envelope().control(element.record.sealed?.audience)? {
+            ControlBody::Audience(audience) => Some(audience.id()),
             _ => None,
         }
     }
@@ -580,7 +576,7 @@ impl<'e> Plaintext<'e> {
 
     /// Returns what form the content has, as its author says: a media type.
     pub fn content_type(&self) -> &str {
-        self.plain().map_or("", |plain| plain.content_type)
+        self.plain().map_or("", |plain| plain.content_type.as_str())
     }
 
     /// Reads CBOR content, in any encoding, as a `T`.

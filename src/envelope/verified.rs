@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::decoded::{Body, Envelope, RawElement};
+use super::decoded::{Body, ControlBody, Envelope, RawElement};
 use super::evidence::OriginFork;
 use super::header::Header;
 use super::received::{Admitted, Plaintext};
@@ -184,8 +184,8 @@ impl<'a, R: Role> Verified<'a, R> {
 
     /// Returns the originator's key package to seal answers to: the latest that is valid now, if it brought one.
     pub fn key_package(&self) -> Option<KeyPackage> {
-        let packages = self.envelope.elements.iter().filter_map(|element| match &element.body {
-            Body::KeyPackage(package) => Some(&**package),
+        let packages = self.envelope.controls.iter().filter_map(|control| match &control.body {
+            ControlBody::KeyPackage(package) => Some(package),
             _ => None,
         });
         packages
@@ -229,8 +229,8 @@ impl<'a> Verified<'a, Reader> {
     pub fn admit(mut self, window: &mut ReplayWindow) -> Result<Admitted<'a>, Error> {
         let admission = window.admit(&self.replay_path(), &self.principals, &self.clock)?;
         let (agent, after, envelope) = (self.agent, admission.after(), &self.envelope);
-        self.fundings.retain(|funding| match &envelope.elements[funding.element].body {
-            Body::Allotment(lineage) if lineage.holder() == agent && funding.judged.is_ok() => {
+        self.fundings.retain(|funding| match envelope.allotment(funding.element) {
+            Some(lineage) if lineage.holder() == agent && funding.judged.is_ok() => {
                 funding.element >= after && window.hand_out(&self.digest, lineage.id())
             }
             _ => true,

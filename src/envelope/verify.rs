@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-use super::decoded::{Body, Envelope, RawElement};
+use super::decoded::{ControlBody, ControlElement, Envelope};
 use super::hop::before_hop_0;
 use super::plausible::{Batch, Plausible};
 use super::verified::{Attestation, Funding, Role, Verified, principal, principal_of};
@@ -307,7 +307,7 @@ impl<'a> Envelope<'a> {
             if commit.as_bytes() != element.record.commit {
                 return Err(Error::ControlCommit { element: index });
             }
-            if let Body::Authority(chain) = &element.body
+            if let Some(ControlBody::Authority(chain)) = self.control(index)
                 && chain.holder() != author
             {
                 let holder = chain.holder();
@@ -319,8 +319,10 @@ impl<'a> Envelope<'a> {
 
     fn check_policy(&self, verifier: &Verifier) -> Result<(), Error> {
         for (index, element) in self.elements.iter().enumerate() {
-            match &element.body {
-                Body::KeyPackage(package) if package.claims.suite < verifier.minimum_suite => {
+            match self.control(index) {
+                Some(ControlBody::KeyPackage(package))
+                    if package.claims.suite < verifier.minimum_suite =>
+                {
                     return Err(Error::SuiteTooWeak {
                         minimum: verifier.minimum_suite.number(),
                         found: package.claims.suite.number(),
@@ -350,10 +352,10 @@ impl<'a> Envelope<'a> {
     /// Says what every chain is worth if its signatures hold, and which signers are anchors themselves.
     fn attestations(&self, judge: &Judge<'_>) -> Vec<Attestation<'a>> {
         let mut found = Vec::new();
-        for (index, element) in self.elements.iter().enumerate() {
-            if let Body::Authority(chain) = &element.body {
-                let (author, judged) = (self.author(element), chain.judge(judge));
-                found.push(Attestation { element: Some(index), author, judged });
+        for ControlElement { element, body } in &self.controls {
+            if let ControlBody::Authority(chain) = body {
+                let (author, judged) = (self.author(&self.elements[*element]), chain.judge(judge));
+                found.push(Attestation { element: Some(*element), author, judged });
             }
         }
         for hop in &self.hops {
@@ -372,8 +374,8 @@ impl<'a> Envelope<'a> {
     /// An allotment is by the element's author, for an agent that may act next, and pays for this very place: a copy funds
     /// nothing anywhere else.
     pub(super) fn check_allotments(&self, digest: &HeaderDigest) -> Result<(), Error> {
-        for (index, element) in self.elements.iter().enumerate() {
-            let Body::Allotment(lineage) = &element.body else { continue };
+        for (index, lineage) in self.allotments() {
+            let element = &self.elements[index];
             let refuse = |reason| Error::AllotmentPlace { element: index, reason };
             if lineage.grantor() != self.author(element) {
                 return Err(refuse("its author did not make it out"));
@@ -384,8 +386,7 @@ impl<'a> Envelope<'a> {
             let Some(place) = lineage.request() else {
                 // A purse names no place, so that only this keeps it from being delivered twice at once.
                 let id = lineage.id();
-                let again = |other: &RawElement<'_>| matches!(&other.body, Body::Allotment(other) if other.id() == id);
-                if self.elements[..index].iter().any(again) {
+                if self.allotments().any(|(other, lineage)| other < index && lineage.id() == id) {
                     return Err(refuse("it is there already"));
                 }
                 continue;
@@ -404,11 +405,9 @@ impl<'a> Envelope<'a> {
 
     /// Says what every allotment is worth here if its signatures hold.
     fn fundings(&self, judge: &Judge<'_>) -> Vec<Funding> {
-        let judged = |(element, raw): (usize, &RawElement<'_>)| match &raw.body {
-            Body::Allotment(lineage) => Some(Funding { element, judged: lineage.judge(judge) }),
-            _ => None,
-        };
-        self.elements.iter().enumerate().filter_map(judged).collect()
+        self.allotments()
+            .map(|(element, lineage)| Funding { element, judged: lineage.judge(judge) })
+            .collect()
     }
 
     /// The reader's own policy: nothing is done for nothing, and nothing more for what has paid before.
@@ -421,7 +420,7 @@ impl<'a> Envelope<'a> {
     ) -> Result<(), Error> {
         let mut reasons = Vec::new();
         for funding in fundings.iter().filter(|funding| funding.element >= after) {
-            let Body::Allotment(lineage) = &self.elements[funding.element].body else { continue };
+            let Some(lineage) = self.allotment(funding.element) else { continue };
             if lineage.holder() == *agent && lineage.request().is_some() && !paid(lineage.id()) {
                 match funding.judged {
                     Ok(()) => return Ok(()),
@@ -444,8 +443,8 @@ impl<'a> Envelope<'a> {
         let another = |one: &&Attestation<'_>| !origin.is_some_and(|it| core::ptr::eq(*one, it));
         let of_sender = |one: &&Attestation<'_>| one.author == self.header.from;
         for one in attestations.iter().filter(of_sender).filter(another) {
-            match one.element.map(|element| &self.elements[element].body) {
-                Some(Body::Authority(chain)) => {
+            match one.element.and_then(|element| self.control(element)) {
+                Some(ControlBody::Authority(chain)) => {
                     found.push(principal_of(&chain.root(), chain.subject()));
                 }
                 _ => found.push(principal(one.judged.as_ref().ok())),
