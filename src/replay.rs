@@ -178,12 +178,13 @@ impl ReplayWindow {
         Ok(if continued { Admission::Continued { after } } else { Admission::OtherPath { after } })
     }
 
-    /// Remembers a verified envelope, or refuses it and changes nothing. The first of `principals` gives it room; the others
-    /// are those for whom it may have been remembered before, so that their floors count too.
+    /// Remembers a verified envelope, or refuses it and changes nothing. `principal` gives it room; the others are those for
+    /// whom it may have been remembered before, so that their floors count too.
     pub(crate) fn admit(
         &mut self,
         path: &Path<'_>,
-        principals: &[Digest],
+        principal: &Digest,
+        others: &[Digest],
         clock: &Clock,
     ) -> Result<Admission, Error> {
         let admission = self.seen(path)?;
@@ -191,8 +192,9 @@ impl ReplayWindow {
         match self.envelopes.get_mut(&path.envelope) {
             Some(known) => known.add(path.hops)?,
             None => {
-                let principal = principals.first().expect("an envelope counts for somebody");
-                principals.iter().try_for_each(|one| self.check_floor(one, path.created, past))?;
+                for one in [principal].into_iter().chain(others) {
+                    self.check_floor(one, path.created, past)?;
+                }
                 let mut remembered = Remembered {
                     principal: *principal,
                     created: path.created,

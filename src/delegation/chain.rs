@@ -70,9 +70,9 @@ impl<'a> Chain<'a> {
 
     /// A holder appears once: neither again, nor as the root, nor as the signer that grants to itself.
     fn check_holders(&self, element: Option<usize>) -> Result<(), Error> {
-        let holders = self.links.iter().map(|link| link.claims.holder);
-        match first_repeated(self.root(), holders) {
-            Some((link, holder)) => Err(Error::HolderRepeated { element, link, holder }),
+        let holders = self.links.iter().map(|link| &link.claims.holder);
+        match first_repeated(&self.root(), holders) {
+            Some((link, holder)) => Err(Error::HolderRepeated { element, link, holder: *holder }),
             None => Ok(()),
         }
     }
@@ -180,12 +180,18 @@ impl<'a> Chain<'a> {
 }
 
 /// Finds the first holder that is the root or a holder before it. Each signs the link after its own, so these are all signers.
-fn first_repeated(
-    root: AgentId,
-    holders: impl Iterator<Item = AgentId>,
-) -> Option<(usize, AgentId)> {
+fn first_repeated<'h>(
+    root: &'h AgentId,
+    holders: impl ExactSizeIterator<Item = &'h AgentId> + Clone,
+) -> Option<(usize, &'h AgentId)> {
+    let mut numbered = holders.clone().enumerate();
+    if holders.len() <= USUAL {
+        // A few are compared with each other sooner than put into a set.
+        let before = |link| [root].into_iter().chain(holders.clone().take(link));
+        return numbered.find(|(link, holder)| before(*link).any(|other| other == *holder));
+    }
     let mut known = BTreeSet::from([root]);
-    holders.enumerate().find(|(_, holder)| !known.insert(*holder))
+    numbered.find(|(_, holder)| !known.insert(*holder))
 }
 
 /// Narrows by every link below the root.
@@ -203,17 +209,20 @@ fn fold<'a>(
 mod tests {
     use super::*;
 
-    /// By the definition, for all ways in which four agents can follow each other.
+    /// By the definition, for all ways in which four agents can follow each other: alone, and after so many others that few
+    /// become many.
     #[test]
     fn the_first_holder_that_repeats_is_found() {
-        let agents = [1, 2, 3, 4].map(|number| AgentId::checked([number; 32]));
-        for path in 0..4_usize.pow(6) {
-            let path: Vec<_> =
-                (0..6).map(|place| agents[path / 4_usize.pow(place) % agents.len()]).collect();
-            let (root, holders) = path.split_first().expect("six agents");
-            let repeats = |link: &usize| path[..=*link].contains(&holders[*link]);
-            let expected = (0..holders.len()).find(repeats).map(|link| (link, holders[link]));
-            assert_eq!(first_repeated(*root, holders.iter().copied()), expected);
+        let agent = |number: usize| AgentId::checked([u8::try_from(number).expect("small"); 32]);
+        for others in [0, USUAL - 5, USUAL - 4, USUAL] {
+            for path in 0..4_usize.pow(6) {
+                let followers = (0..6).map(|place| agent(path / 4_usize.pow(place) % 4));
+                let path: Vec<_> = (10..10 + others).map(agent).chain(followers).collect();
+                let (root, holders) = path.split_first().expect("six agents");
+                let repeats = |link: &usize| path[..=*link].contains(&holders[*link]);
+                let expected = (0..holders.len()).find(repeats).map(|link| (link, &holders[link]));
+                assert_eq!(first_repeated(root, holders.iter()), expected);
+            }
         }
     }
 }

@@ -108,7 +108,7 @@ impl<'a> Admitted<'a> {
         let header = &verified.envelope.header;
         let parties = header.parties();
         let standing = conversations.advance(&Entry {
-            principal: verified.principals.first().copied(),
+            principal: Some(verified.principal),
             conversation: verified.conversation,
             parties: &parties,
             from: header.from,

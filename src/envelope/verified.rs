@@ -13,7 +13,7 @@ use crate::context::{AnyKind, Kind, Stand};
 use crate::delegation::{Authority, ChainStatus};
 use crate::digest::{ConversationId, Digest, ElementId, HeaderDigest, HopId, Use, hash};
 use crate::identity::{AgentId, KeyPackage};
-use crate::replay::{Admission, Path, ReplayWindow};
+use crate::replay::{Admission, ReplayWindow};
 use crate::time::Clock;
 use crate::{Error, Timestamp};
 
@@ -95,8 +95,10 @@ pub struct Verified<'a, R> {
     pub(crate) conversation: ConversationId,
     /// Id and count of each hop.
     pub(crate) path: Vec<(HopId, usize)>,
-    /// Whom the replay window counts it for, then whom else it may have counted it for.
-    pub(crate) principals: Vec<Digest>,
+    /// Whom the replay window counts it for.
+    pub(crate) principal: Digest,
+    /// Whom else it may have counted it for.
+    pub(crate) other_principals: Vec<Digest>,
     pub(crate) clock: Clock,
     pub(crate) agent: AgentId,
     pub(crate) role: PhantomData<R>,
@@ -209,8 +211,9 @@ impl<'a, R: Role> Verified<'a, R> {
         self.envelope.before(index, &self.digest)
     }
 
-    fn replay_path(&self) -> Path<'_> {
-        self.envelope.replay_path(self.digest, &self.path)
+    fn remember_in(&self, window: &mut ReplayWindow) -> Result<Admission, Error> {
+        let path = self.envelope.replay_path(self.digest, &self.path);
+        window.admit(&path, &self.principal, &self.other_principals, &self.clock)
     }
 
     /// Where the sender's line stands after this envelope.
@@ -227,7 +230,7 @@ impl<'a> Verified<'a, Reader> {
     /// [`Error::Replayed`], [`Error::BelowReplayFloor`], [`Error::ReplayWindowFull`]; and [`Error::Expired`] if the clock
     /// has stepped back past the envelope's end. The window is then as it was, but for envelopes that have expired.
     pub fn admit(mut self, window: &mut ReplayWindow) -> Result<Admitted<'a>, Error> {
-        let admission = window.admit(&self.replay_path(), &self.principals, &self.clock)?;
+        let admission = self.remember_in(window)?;
         let (agent, after, envelope) = (self.agent, admission.after(), &self.envelope);
         self.fundings.retain(|funding| match envelope.allotment(funding.element) {
             Some(lineage) if lineage.holder() == agent && funding.judged.is_ok() => {
@@ -247,7 +250,7 @@ impl Verified<'_, Relay> {
     ///
     /// As for a reader that [admits](Verified::admit) an envelope.
     pub fn remember(&self, window: &mut ReplayWindow) -> Result<Admission, Error> {
-        window.admit(&self.replay_path(), &self.principals, &self.clock)
+        self.remember_in(window)
     }
 }
 

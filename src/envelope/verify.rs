@@ -235,7 +235,8 @@ impl<'a> Envelope<'a> {
         if origin.is_none() && verifier.untrusted_origin == UntrustedOrigin::Refused {
             return Err(self.untrusted_origin(&attestations));
         }
-        let principals = self.principals(origin, &attestations);
+        let principal = principal(origin.and_then(|one| one.judged.as_ref().ok()));
+        let other_principals = self.other_principals(origin, &attestations);
         // V-1013, V-1014, V-1016: allotments are made out for their place; what each is worth here.
         self.check_allotments(&digest)?;
         let fundings = self.fundings(&judge);
@@ -251,7 +252,8 @@ impl<'a> Envelope<'a> {
             fundings,
             conversation,
             path,
-            principals,
+            principal,
+            other_principals,
             clock,
             agent: verifier.agent,
             role: PhantomData,
@@ -431,26 +433,21 @@ impl<'a> Envelope<'a> {
         Err(Error::MustBeFunded { reasons })
     }
 
-    /// Whom a replay window counts the envelope for, and after it whom else it may have counted it for at another time: a
-    /// chain that has expired since, or has been revoked, must not make a forgotten envelope new.
-    fn principals(
+    /// Whom a replay window may have counted the envelope for at another time: a chain that has expired since, or has been
+    /// revoked, must not make a forgotten envelope new.
+    fn other_principals(
         &self,
         origin: Option<&Attestation<'_>>,
         attestations: &[Attestation<'_>],
     ) -> Vec<Digest> {
-        let mut found = Vec::with_capacity(attestations.len().max(1));
-        found.push(principal(origin.and_then(|one| one.judged.as_ref().ok())));
         let another = |one: &&Attestation<'_>| !origin.is_some_and(|it| core::ptr::eq(*one, it));
         let of_sender = |one: &&Attestation<'_>| one.author == self.header.from;
-        for one in attestations.iter().filter(of_sender).filter(another) {
-            match one.element.and_then(|element| self.control(element)) {
-                Some(ControlBody::Authority(chain)) => {
-                    found.push(principal_of(&chain.root(), chain.subject()));
-                }
-                _ => found.push(principal(one.judged.as_ref().ok())),
-            }
-        }
-        found
+        let name =
+            |one: &Attestation<'_>| match one.element.and_then(|element| self.control(element)) {
+                Some(ControlBody::Authority(chain)) => principal_of(&chain.root(), chain.subject()),
+                _ => principal(one.judged.as_ref().ok()),
+            };
+        attestations.iter().filter(of_sender).filter(another).map(name).collect()
     }
 
     fn untrusted_origin(&self, attestations: &[Attestation<'_>]) -> Error {

@@ -47,7 +47,7 @@ fn admit_one(
     now: u64,
 ) -> Result<Admission, Error> {
     let hops = [(hop(number, 0), 2)];
-    window.admit(&path(number, created, &hops), &[principal(1)], &clock(now))
+    window.admit(&path(number, created, &hops), &principal(1), &[], &clock(now))
 }
 
 // --- one envelope on its paths ---
@@ -64,7 +64,7 @@ fn a_path_is_admitted_once() {
 fn a_longer_path_continues_after_what_was_admitted() {
     let mut window = ReplayWindow::new(capacity(4, 4));
     let mut admit =
-        |hops: &[(HopId, usize)]| window.admit(&path(1, 0, hops), &[principal(1)], &clock(0));
+        |hops: &[(HopId, usize)]| window.admit(&path(1, 0, hops), &principal(1), &[], &clock(0));
     let longest = hops([(0, 2), (1, 3), (2, 3), (3, 5)]);
     assert_eq!(admit(&longest[..1]), Ok(Admission::New));
     assert_eq!(admit(&longest[..3]), Ok(Admission::Continued { after: 2 }));
@@ -75,7 +75,7 @@ fn a_longer_path_continues_after_what_was_admitted() {
 fn a_path_that_parts_authorizes_only_what_follows_the_fork() {
     let mut window = ReplayWindow::new(capacity(4, 4));
     let mut admit =
-        |hops: &[(HopId, usize)]| window.admit(&path(1, 0, hops), &[principal(1)], &clock(0));
+        |hops: &[(HopId, usize)]| window.admit(&path(1, 0, hops), &principal(1), &[], &clock(0));
     assert_eq!(admit(&hops([(0, 2), (1, 3), (2, 4)])), Ok(Admission::New));
     assert_eq!(admit(&hops([(0, 2), (1, 3), (7, 6)])), Ok(Admission::OtherPath { after: 3 }));
     assert_eq!(admit(&hops([(0, 2), (8, 6)])), Ok(Admission::OtherPath { after: 2 }));
@@ -88,7 +88,7 @@ fn a_path_that_parts_authorizes_only_what_follows_the_fork() {
 fn the_elements_of_a_second_hop_0_authorize_nothing() {
     let mut window = ReplayWindow::new(capacity(4, 4));
     let mut admit =
-        |hops: &[(HopId, usize)]| window.admit(&path(1, 0, hops), &[principal(1)], &clock(0));
+        |hops: &[(HopId, usize)]| window.admit(&path(1, 0, hops), &principal(1), &[], &clock(0));
     assert_eq!(admit(&hops([(0, 2), (1, 3)])), Ok(Admission::New));
     assert_eq!(admit(&hops([(9, 5), (10, 6)])), Ok(Admission::Forked { after: 5 }));
 }
@@ -99,12 +99,12 @@ fn the_hops_of_an_envelope_are_limited() {
     // 63 paths of one hop beyond hop 0, and hop 0 itself, are 64 hops.
     for number in 1..=63 {
         let hops = hops([(0, 2), (number, 3)]);
-        window.admit(&path(1, 0, &hops), &[principal(1)], &clock(0)).expect("there is room");
+        window.admit(&path(1, 0, &hops), &principal(1), &[], &clock(0)).expect("there is room");
     }
     let before = window.clone();
     let hops = hops([(0, 2), (64, 3)]);
     let full = Error::ReplayWindowFull { what: "hops of this envelope", capacity: 64 };
-    assert_eq!(window.admit(&path(1, 0, &hops), &[principal(1)], &clock(0)), Err(full));
+    assert_eq!(window.admit(&path(1, 0, &hops), &principal(1), &[], &clock(0)), Err(full));
     assert_eq!(window, before);
 }
 
@@ -114,7 +114,7 @@ fn a_merge_remembers_no_more_hops_of_an_envelope_than_its_state_may_hold() {
         let mut window = ReplayWindow::new(capacity(4, 4));
         for number in numbers {
             let hops = hops([(0, 2), (number, 3)]);
-            window.admit(&path(1, 0, &hops), &[principal(1)], &clock(0)).expect("there is room");
+            window.admit(&path(1, 0, &hops), &principal(1), &[], &clock(0)).expect("there is room");
         }
         window
     };
@@ -124,7 +124,7 @@ fn a_merge_remembers_no_more_hops_of_an_envelope_than_its_state_may_hold() {
     // What did not fit is not admitted on that account.
     let hops = hops([(0, 2), (64, 3)]);
     let full = Error::ReplayWindowFull { what: "hops of this envelope", capacity: 64 };
-    assert_eq!(window.admit(&path(1, 0, &hops), &[principal(1)], &clock(0)), Err(full));
+    assert_eq!(window.admit(&path(1, 0, &hops), &principal(1), &[], &clock(0)), Err(full));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn skew_is_left_to_what_expires() {
     assert_eq!(admit_one(&mut window, 1, 0, 0), Ok(Admission::New));
     let hops = [(hop(2, 0), 2)];
     let skewed = Clock::new(at(129), Duration::from_secs(30));
-    window.admit(&path(2, 90, &hops), &[principal(1)], &skewed).expect("there is room");
+    window.admit(&path(2, 90, &hops), &principal(1), &[], &skewed).expect("there is room");
     assert_eq!(window.len(), 2, "at 99 on the slowest clock, envelope 1 is not over");
 }
 
@@ -198,7 +198,8 @@ fn the_floor_comes_before_the_room() {
     for (number, (id, _)) in (0..).zip(&mut hops) {
         *id = hop(3, number);
     }
-    let mut admit = |created| window.admit(&path(3, created, &hops), &[principal(1)], &clock(20));
+    let mut admit =
+        |created| window.admit(&path(3, created, &hops), &principal(1), &[], &clock(20));
     let refused = Error::BelowReplayFloor { created: at(10), floor: at(10) };
     assert_eq!(admit(10), Err(refused));
     let full = Error::ReplayWindowFull { what: "hops of this envelope", capacity: HOPS };
@@ -214,7 +215,7 @@ fn a_floor_whose_envelopes_have_all_expired_refuses_nothing() {
     let hops = [(hop(3, 0), 2)];
     let mut admit = |now| {
         let long = Path { expires: at(200), ..path(3, 5, &hops) };
-        window.admit(&long, &[principal(1)], &clock(now))
+        window.admit(&long, &principal(1), &[], &clock(now))
     };
     let refused = Error::BelowReplayFloor { created: at(5), floor: at(10) };
     assert_eq!(admit(109), Err(refused));
@@ -253,7 +254,7 @@ fn a_principal_too_many_waits_until_another_is_gone() {
     let hops = [(hop(2, 0), 2)];
     let mut second = |now| {
         let path = path(2, 90, &hops);
-        window.admit(&path, &[principal(2)], &clock(now))
+        window.admit(&path, &principal(2), &[], &clock(now))
     };
     let full = Error::ReplayWindowFull { what: "principals", capacity: 1 };
     assert_eq!(second(90), Err(full));
@@ -265,14 +266,14 @@ fn a_merge_without_room_changes_nothing() {
     let mut one = ReplayWindow::new(capacity(4, 1));
     let mut two = ReplayWindow::new(capacity(4, 1));
     let hops = [(hop(1, 0), 2)];
-    one.admit(&path(1, 0, &hops), &[principal(1)], &clock(0)).expect("there is room");
-    two.admit(&path(1, 0, &hops), &[principal(1)], &clock(0)).expect("there is room");
+    one.admit(&path(1, 0, &hops), &principal(1), &[], &clock(0)).expect("there is room");
+    two.admit(&path(1, 0, &hops), &principal(1), &[], &clock(0)).expect("there is room");
     one.merge(&two).expect("the same envelope takes no more room");
     assert_eq!(one, two);
 
     let other = [(hop(2, 0), 2)];
     let mut three = ReplayWindow::new(capacity(4, 1));
-    three.admit(&path(2, 0, &other), &[principal(2)], &clock(0)).expect("there is room");
+    three.admit(&path(2, 0, &other), &principal(2), &[], &clock(0)).expect("there is room");
     let full = Error::ReplayWindowFull { what: "principals", capacity: 1 };
     assert_eq!(one.merge(&three), Err(full));
     assert_eq!(one, two);
@@ -283,10 +284,10 @@ fn a_merge_without_room_changes_nothing() {
 fn what_either_replica_has_forgotten_is_refused_after_a_merge() {
     let [shorter, longer] = [&hops([(0, 2)])[..], &hops([(0, 2), (1, 3)])];
     let mut forgetful = ReplayWindow::new(capacity(1, 1));
-    forgetful.admit(&path(1, 0, longer), &[principal(1)], &clock(0)).expect("there is room");
+    forgetful.admit(&path(1, 0, longer), &principal(1), &[], &clock(0)).expect("there is room");
     assert_eq!(admit_one(&mut forgetful, 2, 10, 10), Ok(Admission::New));
     let mut mindful = ReplayWindow::new(capacity(1, 1));
-    mindful.admit(&path(1, 0, shorter), &[principal(1)], &clock(0)).expect("there is room");
+    mindful.admit(&path(1, 0, shorter), &principal(1), &[], &clock(0)).expect("there is room");
 
     let mut one = forgetful.clone();
     one.merge(&mindful).expect("there is room");
@@ -294,7 +295,7 @@ fn what_either_replica_has_forgotten_is_refused_after_a_merge() {
     two.merge(&forgetful).expect("there is room");
     assert_eq!(one, two);
     let refused = Error::BelowReplayFloor { created: at(0), floor: at(0) };
-    assert_eq!(one.admit(&path(1, 0, longer), &[principal(1)], &clock(10)), Err(refused));
+    assert_eq!(one.admit(&path(1, 0, longer), &principal(1), &[], &clock(10)), Err(refused));
 }
 
 #[test]
@@ -307,7 +308,7 @@ fn a_merge_keeps_what_neither_replica_can_have_forgotten() {
     let mut mindful = ReplayWindow::new(capacity(2, 1));
     let hops = [(hop(4, 0), 2)];
     let long = Path { expires: at(150), ..path(4, 0, &hops) };
-    mindful.admit(&long, &[principal(1)], &clock(0)).expect("there is room");
+    mindful.admit(&long, &principal(1), &[], &clock(0)).expect("there is room");
     // All that the other still knows is left out, so that its floor alone is taken over.
     mindful.merge(&ReplayWindow { envelopes: BTreeMap::new(), ..forgetful.clone() }).expect("room");
     assert_eq!(mindful.seen(&long), Err(Error::Replayed { envelope: long.envelope }));
@@ -325,7 +326,7 @@ fn what_has_expired_takes_no_room_in_a_merge() {
     assert_eq!(admit_one(&mut one, 1, 0, 0), Ok(Admission::New));
     let mut two = ReplayWindow::new(capacity(4, 1));
     let hops = [(hop(2, 0), 2)];
-    two.admit(&path(2, 90, &hops), &[principal(2)], &clock(100)).expect("there is room");
+    two.admit(&path(2, 90, &hops), &principal(2), &[], &clock(100)).expect("there is room");
     one.merge(&two).expect("by then, the first principal is gone");
     assert_eq!(one, two);
 }
@@ -430,7 +431,7 @@ impl Replica {
         let before = self.window.clone();
         let elements = tree.elements(index, node);
         let done = elements.iter().filter(|element| self.elements.contains(element)).count();
-        match self.window.admit(&path, &[principal(tree.principal)], &clock) {
+        match self.window.admit(&path, &principal(tree.principal), &[], &clock) {
             Ok(admission) => {
                 // Exactly what was not acted on yet may be acted on now.
                 assert_eq!(admission.after(), done);
@@ -551,8 +552,8 @@ proptest! {
                 hops: &hops,
             };
             let id = principal(tree.principal);
-            let own = alone[usize::from(tree.principal)].admit(&path, &[id], &clock);
-            prop_assert_eq!(shared.admit(&path, &[id], &clock), own);
+            let own = alone[usize::from(tree.principal)].admit(&path, &id, &[], &clock);
+            prop_assert_eq!(shared.admit(&path, &id, &[], &clock), own);
         }
     }
 }
@@ -565,9 +566,9 @@ fn populated() -> ReplayWindow {
         admit_one(&mut window, number, created, 30).expect("there is room");
     }
     let long = [(hop(4, 0), 2), (hop(4, 1), 2), (hop(4, 2), 300)];
-    window.admit(&path(4, 40, &long), &[principal(2)], &clock(40)).expect("there is room");
+    window.admit(&path(4, 40, &long), &principal(2), &[], &clock(40)).expect("there is room");
     let other = [(hop(4, 0), 2), (hop(4, 7), 5)];
-    window.admit(&path(4, 40, &other), &[principal(2)], &clock(40)).expect("there is room");
+    window.admit(&path(4, 40, &other), &principal(2), &[], &clock(40)).expect("there is room");
     window
 }
 
@@ -656,14 +657,14 @@ fn a_floor_under_which_nothing_is_valid_any_more_takes_no_room() {
     assert!(window.is_empty());
     let hops = [(hop(1, 0), 2)];
     let long = Path { expires: at(105), ..path(1, 0, &hops) };
-    window.admit(&long, &[principal(1)], &clock(0)).expect("there is room");
+    window.admit(&long, &principal(1), &[], &clock(0)).expect("there is room");
     assert_eq!(admit_one(&mut window, 2, 1, 1), Ok(Admission::New));
     assert!(!window.is_empty());
     // What is left of principal 1 is a floor, until 105.
     let hops = [(hop(3, 0), 2)];
     let mut other = |now| {
         let path = path(3, 90, &hops);
-        window.admit(&path, &[principal(2)], &clock(now))
+        window.admit(&path, &principal(2), &[], &clock(now))
     };
     let full = Error::ReplayWindowFull { what: "principals", capacity: 1 };
     assert_eq!(other(104), Err(full));
@@ -682,5 +683,5 @@ fn a_merge_forgets_what_the_other_replica_has_forgotten_whatever_room_there_is()
     assert_eq!(mindful.len(), 2);
     let longer = hops([(0, 2), (1, 3)]);
     let refused = Error::BelowReplayFloor { created: at(0), floor: at(0) };
-    assert_eq!(mindful.admit(&path(1, 0, &longer), &[principal(1)], &clock(10)), Err(refused));
+    assert_eq!(mindful.admit(&path(1, 0, &longer), &principal(1), &[], &clock(10)), Err(refused));
 }
