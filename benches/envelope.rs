@@ -98,6 +98,11 @@ fn read(c: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
+    let world = World::new(0);
+    for (name, elements) in [("after 10 elements", 10), ("after 10^6 elements", 1_000_000)] {
+        let bytes = world.after(elements, &content(KIB_4));
+        group.bench_function(format!("and open, {name}"), |b| b.iter(|| world.read(&bytes)));
+    }
     let (worlds, verifier) = World::with_common_readers(64);
     let jobs: Vec<_> = worlds.iter().map(|world| world.job(&content(KIB_4))).collect();
     group.throughput(Throughput::Elements(64));

@@ -61,8 +61,19 @@ fn packages(count: u64) -> Vec<KeyPackage> {
 }
 
 fn chain_of(world: &World, links: u64, number: u64, narrow: &Narrow) -> DelegationChain {
+    let grant = Grant::new("alice", widest()).budget(terms(100, 8));
+    chain_granting(grant, world, links, number, narrow)
+}
+
+fn chain_granting(
+    grant: Grant,
+    world: &World,
+    links: u64,
+    number: u64,
+    narrow: &Narrow,
+) -> DelegationChain {
     let agent = |link| SigningKey::generate(entropy(number + link));
-    let grant = Grant::new("alice", widest()).depth(links - 1).budget(terms(100, 8));
+    let grant = grant.depth(links - 1);
     let holder = if links == 1 { world.user.id() } else { agent(0).id() };
     let anchor = TrustAnchor::new(world.login.id(), support::ISSUER, Subjects::Any, widest())
         .expect("an anchor")
@@ -530,5 +541,33 @@ fn nothing_is_allocated_for_what_is_too_long() {
     assert_eq!((cost.count_total, cost.bytes_total), (0, 0));
     for (index, found) in found.into_iter().enumerate() {
         assert_eq!(found, Err(refused.clone()), "{index}");
+    }
+}
+
+/// Decoding allocates for lists, not for what is in them: elements, control bodies, hops, and the links of a chain.
+#[test]
+fn decoding_allocates_for_lists_alone() {
+    let world = World::new();
+    let limits = Limits::default();
+    let allocations = |bytes: &[u8]| {
+        let mut decoded = None;
+        let cost = measure(|| decoded = Some(Envelope::decode(bytes, &limits)));
+        decoded.expect("it ran").expect("within the limits");
+        cost.count_total
+    };
+    let body = vec![b'x'; 4096];
+    let draft = |elements: usize| {
+        let draft = Draft::new(&world.user).to(world.worker.id()).label("task", "42");
+        (0..elements).fold(draft, |draft, _| draft.clear(Kind::User, "text/plain", &body[..]))
+    };
+    let package = package(&world.user);
+    for elements in [1, 100] {
+        assert_eq!(allocations(&signed(draft(elements))), 2);
+        for links in [1, 2, 16] {
+            let grant = Grant::new("alice", support::scope(&[(&["a"], "a")]));
+            let chain = chain_granting(grant, &world, links, 4000, &Narrow::default());
+            let draft = draft(elements).authority(&chain).key_package(&package);
+            assert_eq!(allocations(&signed(draft)), 4, "{links} links");
+        }
     }
 }

@@ -202,7 +202,11 @@ impl<'a> Envelope<'a> {
 
     /// Returns the body of a control element; `None` for content.
     pub(crate) fn control(&self, element: usize) -> Option<&ControlBody<'a>> {
-        match self.elements.get(element)?.body {
+        self.control_of(self.elements.get(element)?)
+    }
+
+    fn control_of(&self, element: &RawElement<'_>) -> Option<&ControlBody<'a>> {
+        match element.body {
             Body::Control(at) => self.controls.get(at).map(|control| &control.body),
             _ => None,
         }
@@ -323,17 +327,14 @@ impl<'a> Envelope<'a> {
                 until = self.count_at(hop);
                 follows_allotment = false;
             }
-            let element = &mut self.elements[index];
-            element.hop = hop;
-            let (kind, body, sealed) = (element.record.kind, element.body, element.record.sealed);
+            self.elements[index].hop = hop;
+            let element = &self.elements[index];
+            let kind = element.record.kind;
             if hop > 0 && kind.is_originators() {
                 let kind = kind.number();
                 return Err(Error::KindOutOfPlace { element: index, kind, hop });
             }
-            let control = match body {
-                Body::Control(at) => Some(&self.controls[at].body),
-                _ => None,
-            };
+            let control = self.control_of(element);
             if let Some(ControlBody::KeyPackage(package)) = control
                 && package.claims.agent != self.header.from
             {
@@ -351,9 +352,9 @@ impl<'a> Envelope<'a> {
             {
                 return Err(Error::ReportForm { element: index });
             }
-            if let Some(sealed) = sealed {
-                let below = sealed.audience < index;
-                let audience = if below { self.control(sealed.audience) } else { None };
+            if let Some(sealed) = element.record.sealed {
+                let below = self.elements[..index].get(sealed.audience);
+                let audience = below.and_then(|below| self.control_of(below));
                 if !matches!(audience, Some(ControlBody::Audience(_))) {
                     let audience = u64::try_from(sealed.audience).unwrap_or(u64::MAX);
                     return Err(Error::NoSuchAudience { element: index, audience });
