@@ -72,7 +72,7 @@ pub(crate) fn is_printable(text: &str) -> bool {
 pub(crate) fn is_printable_ascii(bytes: &[u8]) -> bool {
     match bytes.last_chunk::<8>() {
         // The last eight overlap those before.
-        Some(last) => bytes.as_chunks().0.iter().chain([last]).all(eight_are_printable_ascii),
+        Some(last) => bytes.as_chunks::<8>().0.iter().chain([last]).all(eight_are_printable_ascii),
         None => bytes.iter().all(|byte| (b' '..=b'~').contains(byte)),
     }
 }

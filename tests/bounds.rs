@@ -3,7 +3,7 @@
 use crate::{cddl, support};
 
 use agent_envelope::budget::negotiation::Message;
-use agent_envelope::budget::{self, Amounts, Basis, Dimension, Evidence, Ledger, Quota};
+use agent_envelope::budget::{self, Amounts, Basis, Dimension, Evidence, Ledger, Outcome, Quota};
 use agent_envelope::{
     Conversations, DelegationChain, Draft, Envelope, Error, Grant, Identity, Inbox, Item,
     KeyPackage, Kind, Limits, Narrow, NewElement, OriginFork, Permission, ReplayCapacity,
@@ -12,8 +12,7 @@ use agent_envelope::{
 use allocation_counter::measure;
 use support::{ISSUER, NOW, World, cbor, corpus, entropy, later, package, terms};
 
-/// Heap that decoding may take for each byte of input. An element of 42 bytes is the worst: it takes some 330 bytes
-/// decoded.
+/// Heap that decoding may take for each byte of input. The worst is an entry full of amounts: 840 bytes take some 5500 decoded.
 const DECODE_PER_BYTE: usize = 9;
 /// Heap that decoding may take whatever the input: the sorted grants of the one scope that another is compared with.
 const DECODE_AT_MOST: usize = 32 * 1024;
@@ -491,6 +490,30 @@ fn the_heap_is_bounded_for_amounts() {
     let bound = DECODE_PER_BYTE * history.len() + DECODE_AT_MOST;
     println!("64 entries of 160 amounts: {heap} for {}", history.len());
     assert!(heap <= bound, "{heap} for {}", history.len());
+}
+
+/// Control elements are kept apart from the others, with room for as many again when their room is used up.
+#[test]
+fn the_heap_is_bounded_for_many_control_elements() {
+    let world = World::new();
+    let (request, _) = support::funded_request(&world, 7100);
+    let mut inbox = world.inbox(world.planner.id());
+    let mut admitted = inbox.receive(request.as_bytes(), NOW).expect("the planner is next");
+    let mut ledger = support::open_ledger(&world, &mut admitted);
+    let history = ledger.close(&world.planner, Basis::Declared, Outcome::Done);
+    let history = history.expect("it is open").persisted();
+    assert_eq!(budget::entries(&history).map(|entries| entries.len()), Ok(1));
+    let package = package(&world.planner);
+    let verifier = world.verifier(world.user.id());
+    for count in [33, 64] {
+        let draft = || Draft::new(&world.planner).to(world.user.id());
+        let reports = (0..count).fold(draft(), |draft, _| draft.report(&history));
+        let what = format!("{count} reports of one entry");
+        assert_bounded(&what, &signed(reports), &verifier).expect("allowed");
+        let packages = (0..count).fold(draft(), |draft, _| draft.key_package(&package));
+        let what = format!("{count} key packages");
+        assert_bounded(&what, &signed(packages), &verifier).expect("allowed");
+    }
 }
 
 /// What opening takes besides the content itself: the vector of audiences, and the structures that keys are derived from.

@@ -78,6 +78,44 @@ fn what_was_forgotten_under_one_principal_is_not_new_under_another() -> Result<(
     Ok(())
 }
 
+/// What is forgotten of one principal is no reason to refuse another's, whoever passes that on.
+#[test]
+fn the_floor_of_somebody_on_the_way_does_not_count() -> Result<(), Error> {
+    let (login, user, relay, worker) = (agent(1), agent(2), agent(3), agent(4));
+    let alice = chain(&login, &user, "alice", 3600)?;
+    let bob = chain(&login, &relay, "bob", 3600)?;
+    let mut capacity = ReplayCapacity::default();
+    capacity.envelopes = 1;
+    let window = ReplayWindow::new(capacity);
+    let mut inbox = Inbox::with_state(verifier(&login, &worker)?, window, Conversations::new(8, 8));
+    let of_bob = |second: u16| -> Result<Sent, Error> {
+        Draft::new(&relay)
+            .to(worker.id())
+            .expires_in(Duration::from_secs(3600))
+            .authority(&bob)
+            .sign(at(second.into()), seed(second)?)
+    };
+    for second in 10..12 {
+        inbox.receive(of_bob(second)?.as_bytes(), at(second.into()))?;
+    }
+    let refused = Error::BelowReplayFloor { created: at(9), floor: at(10) };
+    assert_eq!(inbox.receive(of_bob(9)?.as_bytes(), at(12)).err(), Some(refused));
+    let sent = Draft::new(&user)
+        .to(worker.id())
+        .next(relay.id())
+        .expires_in(Duration::from_secs(3600))
+        .authority(&alice)
+        .sign(at(9), seed(20)?)?;
+    let onward = Envelope::decode(sent.as_bytes(), &Limits::default())?
+        .verify_as_relay(&verifier(&login, &relay)?, at(12))?
+        .onward(&relay)
+        .authority(&bob)
+        .next(worker.id())
+        .sign(at(12), seed(21)?)?;
+    assert!(inbox.receive(&onward, at(12)).is_ok());
+    Ok(())
+}
+
 #[test]
 fn a_hop_that_signs_many_paths_does_not_keep_replicas_from_merging() -> Result<(), Error> {
     let (login, user, relay, worker) = (agent(1), agent(2), agent(3), agent(4));

@@ -45,7 +45,11 @@ pub(crate) fn read<'a>(
     if count == 0 {
         return Err(Error::Empty { offset, what: "ledger history" });
     }
-    (0..count).map(|_| SignedEntry::decode(decoder)).collect()
+    let mut entries = Vec::with_capacity(count);
+    for _ in 0..count {
+        entries.push(SignedEntry::decode(decoder)?);
+    }
+    Ok(entries)
 }
 
 impl<'a> History<'a> {

@@ -163,6 +163,8 @@ impl<'a> ContentType<'a> {
         Self::new(text).ok_or(Error::InvalidValue { offset, expected })
     }
 
+    // Not inline, for the same reason as `Plain::whole`.
+    #[inline(never)]
     pub(crate) fn as_str(self) -> &'a str {
         core::str::from_utf8(self.0).expect("it was UTF-8 when it was read")
     }

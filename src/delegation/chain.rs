@@ -24,7 +24,8 @@ pub(crate) struct Chain<'a> {
     bytes: &'a [u8],
 }
 
-/// Links for which room is made before any is read: as many as a chain has by the default limits.
+/// As many links as a chain has by the default limits: room is made for these before any is read, and up to here each is
+/// compared with each other.
 const USUAL: usize = 16;
 
 /// What a chain is judged by.
@@ -186,7 +187,7 @@ fn first_repeated<'h>(
 ) -> Option<(usize, &'h AgentId)> {
     let mut numbered = holders.clone().enumerate();
     if holders.len() <= USUAL {
-        // A few are compared with each other sooner than put into a set.
+        // Sooner done than a set of them is made.
         let before = |link| [root].into_iter().chain(holders.clone().take(link));
         return numbered.find(|(link, holder)| before(*link).any(|other| other == *holder));
     }

@@ -258,7 +258,7 @@ impl<'s> Assembler<'s> {
         Ok(ids)
     }
 
-    fn element(&mut self, record: &[u8], body: &[u8]) -> ElementId {
+    pub(super) fn element(&mut self, record: &[u8], body: &[u8]) -> ElementId {
         self.encoded.array(2).bytes(record).bytes(body);
         self.next += 1;
         self.chain.push(record)

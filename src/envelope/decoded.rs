@@ -207,7 +207,7 @@ impl<'a> Envelope<'a> {
 
     fn control_of(&self, element: &RawElement<'_>) -> Option<&ControlBody<'a>> {
         match element.body {
-            Body::Control(at) => self.controls.get(at).map(|control| &control.body),
+            Body::Control(at) => Some(&self.controls[at].body),
             _ => None,
         }
     }
@@ -432,31 +432,36 @@ struct Controls<'a> {
 }
 
 impl<'a> Controls<'a> {
-    /// Reads the body of an element of this kind.
+    /// Reads the body of an element of this kind, all of it, and returns its position.
     #[inline(never)]
     fn read(
         &mut self,
-        decoder: &mut Decoder<'a>,
+        mut decoder: Decoder<'a>,
         kind: Control,
         element: usize,
         limits: &Limits,
-    ) -> Result<Body<'a>, Fault> {
+    ) -> Result<usize, Fault> {
         self.begin(kind, limits)?;
         let place = Some(element);
         let body = match kind {
-            Control::Authority => ControlBody::Authority(Chain::decode(decoder, limits, place)?),
-            Control::Audience => ControlBody::Audience(SealedAudience::decode(decoder, limits)?),
+            Control::Authority => {
+                ControlBody::Authority(Chain::decode(&mut decoder, limits, place)?)
+            }
+            Control::Audience => {
+                ControlBody::Audience(SealedAudience::decode(&mut decoder, limits)?)
+            }
             Control::KeyPackage => {
-                ControlBody::KeyPackage(UnverifiedKeyPackage::decode(decoder, limits, place)?)
+                ControlBody::KeyPackage(UnverifiedKeyPackage::decode(&mut decoder, limits, place)?)
             }
             Control::Allotment => {
-                ControlBody::Allotment(Box::new(Lineage::decode(decoder, limits, place)?))
+                ControlBody::Allotment(Box::new(Lineage::decode(&mut decoder, limits, place)?))
             }
-            Control::Report => ControlBody::Report(read_history(decoder, limits.signatures)?),
+            Control::Report => ControlBody::Report(read_history(&mut decoder, limits.signatures)?),
         };
+        decoder.finish()?;
         self.add(&body, limits)?;
         self.found.push(ControlElement { element, body });
-        Ok(Body::Control(self.found.len() - 1))
+        Ok(self.found.len() - 1)
     }
 
     /// Counts a body of this kind before it is read.
@@ -479,7 +484,7 @@ impl<'a> Controls<'a> {
         Ok(())
     }
 
-    /// Counts what a body holds.
+    /// Counts what a body holds that has been read.
     fn add(&mut self, body: &ControlBody<'_>, limits: &Limits) -> Result<(), Error> {
         match body {
             ControlBody::Audience(audience) => self.readers += audience.readers(),
@@ -532,10 +537,13 @@ fn elements<'a>(
         let (mut inner, encoded) = decoder.embedded()?;
         element.encoded_body = Some(encoded);
         element.body = match kind {
-            AnyKind::Content(_) => Body::decode_content(&mut inner, is_sealed)?,
-            AnyKind::Control(kind) => controls.read(&mut inner, kind, index, limits)?,
+            AnyKind::Content(_) => {
+                let body = Body::decode_content(&mut inner, is_sealed)?;
+                inner.finish()?;
+                body
+            }
+            AnyKind::Control(kind) => Body::Control(controls.read(inner, kind, index, limits)?),
         };
-        inner.finish()?;
     }
     Ok(elements)
 }

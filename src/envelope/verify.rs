@@ -235,7 +235,7 @@ impl<'a> Envelope<'a> {
         if origin.is_none() && verifier.untrusted_origin == UntrustedOrigin::Refused {
             return Err(self.untrusted_origin(&attestations));
         }
-        let principal = principal(origin.and_then(|one| one.judged.as_ref().ok()));
+        let counted = principal(origin.and_then(|one| one.judged.as_ref().ok()));
         let other_principals = self.other_principals(origin, &attestations);
         // V-1013, V-1014, V-1016: allotments are made out for their place; what each is worth here.
         self.check_allotments(&digest)?;
@@ -252,7 +252,7 @@ impl<'a> Envelope<'a> {
             fundings,
             conversation,
             path,
-            principal,
+            principal: counted,
             other_principals,
             clock,
             agent: verifier.agent,
@@ -388,7 +388,8 @@ impl<'a> Envelope<'a> {
             let Some(place) = lineage.request() else {
                 // A purse names no place, so that only this keeps it from being delivered twice at once.
                 let id = lineage.id();
-                if self.allotments().any(|(other, lineage)| other < index && lineage.id() == id) {
+                let earlier = self.allotments().take_while(|(other, _)| *other < index);
+                if earlier.map(|(_, lineage)| lineage.id()).any(|other| other == id) {
                     return Err(refuse("it is there already"));
                 }
                 continue;
@@ -442,12 +443,12 @@ impl<'a> Envelope<'a> {
     ) -> Vec<Digest> {
         let another = |one: &&Attestation<'_>| !origin.is_some_and(|it| core::ptr::eq(*one, it));
         let of_sender = |one: &&Attestation<'_>| one.author == self.header.from;
-        let name =
+        let claimed =
             |one: &Attestation<'_>| match one.element.and_then(|element| self.control(element)) {
                 Some(ControlBody::Authority(chain)) => principal_of(&chain.root(), chain.subject()),
                 _ => principal(one.judged.as_ref().ok()),
             };
-        attestations.iter().filter(of_sender).filter(another).map(name).collect()
+        attestations.iter().filter(of_sender).filter(another).map(claimed).collect()
     }
 
     fn untrusted_origin(&self, attestations: &[Attestation<'_>]) -> Error {

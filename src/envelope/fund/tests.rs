@@ -7,7 +7,8 @@ use super::super::costs::{NOW, agent, entropy, tokens};
 use super::super::element::NewElement;
 use super::*;
 use crate::budget::{Basis, Breach, Dimension, Outcome, Wider, entries};
-use crate::context::Kind;
+use crate::context::{AnyKind, Kind, encode_record};
+use crate::digest::Digest;
 use crate::{
     Grant, Inbox, Permission, Resource, Revocations, Scope, Subjects, TrustAnchor, TrustAnchors,
     Verifier,
@@ -210,6 +211,36 @@ fn an_allotment_covers_all_that_its_author_says() {
     let said = draft.sign_with(NOW, entropy(9), &[], |assembler| {
         assembler.control(Control::Allotment, &copy);
         assembler.push(&Part::Content(NewElement::clear(Kind::User, "text/plain", &b"more"[..])))
+    });
+    assert_eq!(said.map(|_| ()), misplaced(0, "something of the same author follows it"));
+}
+
+/// Element by element: kinds in their place, then allotments last, then reports, then audiences. SPEC §9.2.
+#[test]
+fn of_two_faults_that_follow_an_allotment_the_first_in_order_is_told() {
+    let world = World::new();
+    let copy = allotment_of(&world.paid());
+    let allotment = (Control::Allotment, &copy[..]);
+    let package = world.planner.key_package(NOW, Duration::from_secs(60)).expect("a package");
+    let foreign = [allotment, (Control::KeyPackage, package.as_bytes())];
+    let refused = Err(Error::KeyPackageOfAnother { element: 2 });
+    assert_eq!(world.says(&world.user, &world.planner, &foreign), refused);
+    let mut ledger = world.ledger();
+    let history = ledger.close(&world.planner, Basis::Declared, Outcome::Done);
+    let history = history.expect("it was open").persisted();
+    let follows = misplaced(1, "something of the same author follows it");
+    let of_another = [allotment, (Control::Report, &history[..])];
+    assert_eq!(world.says(&world.user, &world.planner, &of_another), follows);
+    // A sealed body whose audience is not there.
+    let mut body = Encoder::new();
+    body.array(3).bytes(&[0xa1, 0x01, 0x18, 0x18]).map(1).int(5).bytes(&[0; 12]).bytes(&[0; 16]);
+    let (kind, nothing) = (AnyKind::Content(Kind::User), Digest([0; 32]));
+    let record = encode_record(kind, &nothing, Some((9, nothing)), &[], false);
+    let draft = Draft::new(&world.user).to(world.planner.id());
+    let said = draft.sign_with(NOW, entropy(9), &[], |assembler| {
+        assembler.control(Control::Allotment, &copy);
+        assembler.element(&record, &body.finish());
+        Ok(())
     });
     assert_eq!(said.map(|_| ()), misplaced(0, "something of the same author follows it"));
 }

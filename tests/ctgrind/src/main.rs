@@ -331,6 +331,8 @@ fn whole_envelopes(run: &mut Run) {
             let found = opened.content();
             // Where it lies and how long it is was read in the plaintext.
             assert!(depends_on_a_secret(known(found)));
+            let found = opened.content_type();
+            assert!(depends_on_a_secret(known(found.as_bytes())));
         }
     });
     let mut onward = Vec::new();

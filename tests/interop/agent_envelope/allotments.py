@@ -65,7 +65,7 @@ def read_lineage(reader: Reader, sums: Sums) -> Lineage:
     chain = None if reader.null() else read_chain(reader, sums)
     start = reader.pos
     count = reader.array_of(1, sums.limits.links)
-    sums.add("signatures", count, start)
+    sums.later("signatures", count, start)
     root = read_allotment(reader)
     allotment = root.content
     if (

@@ -286,7 +286,7 @@ def read_chain(reader: Reader, sums: Sums) -> Chain:
     """A chain, and whether it is well formed as it is read."""
     start = reader.pos
     count = reader.array_of(1, sums.limits.links)
-    sums.add("signatures", count, start)
+    sums.later("signatures", count, start)
     links: list[Link] = []
     seen: set[bytes] = set()
     for i in range(count):

@@ -278,6 +278,7 @@ def _read_element(reader: Reader, index: int, before: bytes, sums: Sums) -> Elem
         body = inner.rest()
         form = _read_body(inner, kind, sealed is not None, sums)
         inner.done()
+        sums.settle()
     return Element(
         index=index,
         at=start,
@@ -304,7 +305,7 @@ def _read_body(reader: Reader, kind: int, sealed: bool, sums: Sums) -> Body:
             sums.add("audiences", 1, start)
             return read_audience(reader, sums)
         case 66:
-            sums.add("signatures", 1, start)
+            sums.later("signatures", 1, start)
             return read_key_package(reader, sums.limits)
         case 67:
             sums.add("allotments", 1, start)

@@ -165,7 +165,9 @@ def read_history(reader: Reader, sums: Sums) -> tuple[Statement[Entry], ...]:
     count, _ = reader.expect(4)
     if count == 0:
         raise Refused(120, start)
-    sums.add("signatures", count, start)
+    if count > sums.limits.signatures:
+        raise Refused(201, start)
+    sums.later("signatures", count, start)
     return tuple(read_entry(reader) for _ in range(count))
 
 

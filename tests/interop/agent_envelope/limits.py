@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import Refused
 
@@ -38,6 +38,7 @@ class Sums:
     chains: int = 0
     allotments: int = 0
     signatures: int = 0
+    pending: list[tuple[str, int, int]] = field(default_factory=list)
 
     def add(self, what: str, count: int, at: int) -> None:
         total = getattr(self, what) + count
@@ -45,3 +46,13 @@ class Sums:
         if total > limit:
             raise Refused(201, at)
         setattr(self, what, total)
+
+    def later(self, what: str, count: int, at: int) -> None:
+        """Notes what a body adds once it has been read."""
+        self.pending.append((what, count, at))
+
+    def settle(self) -> None:
+        """Adds what was noted."""
+        pending, self.pending = self.pending, []
+        for what, count, at in pending:
+            self.add(what, count, at)

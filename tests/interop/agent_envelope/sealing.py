@@ -66,7 +66,7 @@ def read_audience(reader: Reader, sums: Sums) -> Audience:
     ciphertext = reader.octets(32 + TAG)
     start = reader.pos
     count = reader.array_of(1, sums.limits.readers)
-    sums.add("readers", count, start)
+    sums.later("readers", count, start)
     recipients: list[Recipient] = []
     for _ in range(count):
         at = reader.pos

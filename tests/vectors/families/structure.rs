@@ -489,6 +489,19 @@ fn audiences(cast: &Cast, family: &mut Family) {
     ] {
         family.refuse(name, "sealed", 312, comment, [decode(&bytes)]);
     }
+    let after = resigned(&forged, &[&cast.user], |forged| {
+        forged.elements.swap(2, 3);
+        for element in [2, 4] {
+            forged.reseal_to(element, 3);
+        }
+    });
+    family.refuse(
+        "audience-after",
+        "sealed",
+        312,
+        "the audience stands above an element that is sealed to it",
+        [decode(&after)],
+    );
     for (name, agent) in
         [("key-package-of-the-worker", &cast.worker), ("key-package-of-a-stranger", &cast.stranger)]
     {
