@@ -10,6 +10,4 @@ pub use conversations::{Conversations, Line, Missing, Stand, Standing};
 pub(crate) use conversations::{Entry, ascending, count, expect_label};
 pub use kind::Kind;
 pub(crate) use kind::{AnyKind, Control};
-pub(crate) use record::{
-    ContentType, ElementChain, Plain, Record, Refs, control_commit, encode_record,
-};
+pub(crate) use record::{ContentType, ElementChain, Plain, Record, control_commit, encode_record};

@@ -9,7 +9,7 @@ use super::header::{self, Header};
 use super::hop::{RawHop, before_hop_0, hop_count};
 use crate::budget::{Event, Lineage, SignedEntry, read_history};
 use crate::cbor::{Decoder, Fault, MAX_UINT};
-use crate::context::{AnyKind, Control, ElementChain, Kind, Plain, Record, Refs};
+use crate::context::{AnyKind, Control, ElementChain, Plain, Record};
 use crate::delegation::Chain;
 use crate::digest::{ElementId, HeaderDigest, HopId};
 use crate::identity::{AgentId, UnverifiedKeyPackage};
@@ -58,26 +58,6 @@ pub(crate) struct RawElement<'a> {
     pub(crate) absent_by: Option<usize>,
     /// The element chain after it; right only once the chain has been verified.
     pub(crate) id: ElementId,
-}
-
-impl RawElement<'_> {
-    fn unread() -> Self {
-        Self {
-            encoded_record: &[],
-            record: Record {
-                kind: AnyKind::Content(Kind::User),
-                commit: &[0; 32],
-                sealed: None,
-                refs: Refs::default(),
-                elidable: false,
-            },
-            encoded_body: None,
-            body: Body::None,
-            hop: 0,
-            absent_by: None,
-            id: ElementId([0; 32]),
-        }
-    }
 }
 
 /// A body as received.
@@ -517,33 +497,39 @@ fn elements<'a>(
     controls: &mut Controls<'a>,
     limits: &Limits,
 ) -> Result<Vec<RawElement<'a>>, Fault> {
-    let mut elements = Vec::new();
-    // Written where they stay: an element is large, and moving it there costs more than reading it.
-    elements.resize_with(count, RawElement::unread);
-    for (index, element) in elements.iter_mut().enumerate() {
+    let mut elements = Vec::with_capacity(count);
+    for index in 0..count {
         decoder.array_of(2)?;
         let (mut inner, encoded_record) = decoder.embedded()?;
         let record = Record::decode(&mut inner, index, limits)?;
         inner.finish()?;
-        let (kind, is_sealed) = (record.kind, record.sealed.is_some());
-        element.encoded_record = encoded_record;
-        element.record = record;
-        if decoder.null() {
-            if let AnyKind::Control(_) = kind {
+        let (encoded_body, body) = if decoder.null() {
+            if let AnyKind::Control(_) = record.kind {
                 return Err(Error::ControlRecord { element: index }.into());
             }
-            continue;
-        }
-        let (mut inner, encoded) = decoder.embedded()?;
-        element.encoded_body = Some(encoded);
-        element.body = match kind {
-            AnyKind::Content(_) => {
-                let body = Body::decode_content(&mut inner, is_sealed)?;
-                inner.finish()?;
-                body
-            }
-            AnyKind::Control(kind) => Body::Control(controls.read(inner, kind, index, limits)?),
+            (None, Body::None)
+        } else {
+            let (mut inner, encoded) = decoder.embedded()?;
+            let body = match record.kind {
+                AnyKind::Content(_) => {
+                    let body = Body::decode_content(&mut inner, record.sealed.is_some())?;
+                    inner.finish()?;
+                    body
+                }
+                AnyKind::Control(kind) => Body::Control(controls.read(inner, kind, index, limits)?),
+            };
+            (Some(encoded), body)
         };
+        let (hop, absent_by, id) = (0, None, ElementId([0; 32]));
+        elements.push(RawElement {
+            encoded_record,
+            record,
+            encoded_body,
+            body,
+            hop,
+            absent_by,
+            id,
+        });
     }
     Ok(elements)
 }
