@@ -63,6 +63,11 @@ pub(crate) const LABEL_VALUE: usize = 256;
 /// and its subtype each.
 pub(crate) const NAME: usize = 256;
 
+/// Tells whether a text may be a name of somebody: 1 to 256 bytes without control characters.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= NAME && is_printable(text)
+}
+
 /// Tells whether a text that people and logs will see has no control characters (Unicode category Cc).
 pub(crate) fn is_printable(text: &str) -> bool {
     is_printable_ascii(text.as_bytes()) || !text.chars().any(char::is_control)

@@ -45,14 +45,19 @@ fn verifier(login: &Identity, agent: &Identity) -> Result<Verifier, Error> {
     Verifier::new(agent.id(), None, anchors, Revocations::none(), Limits::default())
 }
 
+/// An inbox that remembers this many envelopes of each principal.
+fn inbox(login: &Identity, agent: &Identity, envelopes: usize) -> Result<Inbox, Error> {
+    let mut capacity = ReplayCapacity::default();
+    capacity.envelopes = envelopes;
+    let window = ReplayWindow::new(capacity);
+    Ok(Inbox::with_state(verifier(login, agent)?, window, Conversations::new(8, 8)))
+}
+
 #[test]
 fn what_was_forgotten_under_one_principal_is_not_new_under_another() -> Result<(), Error> {
     let (login, user, worker) = (agent(1), agent(2), agent(3));
     let (short, long) = (chain(&login, &user, "alice", 100)?, chain(&login, &user, "bob", 3600)?);
-    let mut capacity = ReplayCapacity::default();
-    capacity.envelopes = 2;
-    let window = ReplayWindow::new(capacity);
-    let mut inbox = Inbox::with_state(verifier(&login, &worker)?, window, Conversations::new(8, 8));
+    let mut inbox = inbox(&login, &worker, 2)?;
     let pay = |second: u16| -> Result<Sent, Error> {
         Draft::new(&user)
             .to(worker.id())
@@ -84,10 +89,7 @@ fn the_floor_of_somebody_on_the_way_does_not_count() -> Result<(), Error> {
     let (login, user, relay, worker) = (agent(1), agent(2), agent(3), agent(4));
     let alice = chain(&login, &user, "alice", 3600)?;
     let bob = chain(&login, &relay, "bob", 3600)?;
-    let mut capacity = ReplayCapacity::default();
-    capacity.envelopes = 1;
-    let window = ReplayWindow::new(capacity);
-    let mut inbox = Inbox::with_state(verifier(&login, &worker)?, window, Conversations::new(8, 8));
+    let mut inbox = inbox(&login, &worker, 1)?;
     let of_bob = |second: u16| -> Result<Sent, Error> {
         Draft::new(&relay)
             .to(worker.id())

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use crate::budget::Terms;
 use crate::identity::AgentId;
-use crate::limits::{NAME, is_printable};
+use crate::limits::is_name;
 use crate::scope::Scope;
 use crate::{Error, Timestamp};
 
@@ -74,7 +74,7 @@ impl TrustAnchor {
         subjects: Subjects,
         scope: Scope,
     ) -> Result<Self, Error> {
-        if issuer.is_empty() || issuer.len() > NAME || !is_printable(issuer) {
+        if !is_name(issuer) {
             let reason = "an issuer's name has 1 to 256 bytes and no control characters";
             return Err(Error::Configuration { reason });
         }

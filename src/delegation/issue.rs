@@ -14,7 +14,7 @@ use crate::budget::Terms;
 use crate::cbor::{Decoder, Encoder};
 use crate::digest::{ConversationId, LinkId, TokenId, Use, hash};
 use crate::identity::{AgentId, SigningKey};
-use crate::limits::{NAME, is_printable, within};
+use crate::limits::{is_name, within};
 use crate::scope::Scope;
 use crate::signature::{Keys, verify_batch};
 use crate::statement::{StatementKind, sign};
@@ -149,7 +149,7 @@ impl Narrow {
 }
 
 fn check_name(name: &str) -> Result<(), Error> {
-    if name.is_empty() || name.len() > NAME || !is_printable(name) {
+    if !is_name(name) {
         let reason = "names in a grant have 1 to 256 bytes and no control characters";
         return Err(Error::Configuration { reason });
     }

@@ -9,7 +9,7 @@ use crate::budget::Terms;
 use crate::cbor::{Decoder, Encoder, Fault};
 use crate::digest::{ConversationId, LinkId, TokenId};
 use crate::identity::{AgentId, agent_id};
-use crate::limits::{NAME, is_printable};
+use crate::limits::is_name;
 use crate::scope::ScopeRef;
 use crate::statement::{Parent, Statement, StatementKind};
 use crate::{Error, Place, Timestamp};
@@ -153,7 +153,7 @@ impl<'a> LinkClaims<'a> {
 pub(crate) fn name<'a>(decoder: &mut Decoder<'a>) -> Result<&'a str, Fault> {
     let offset = decoder.offset();
     let text = decoder.text()?;
-    if text.is_empty() || text.len() > NAME || !is_printable(text) {
+    if !is_name(text) {
         let expected = "a name of 1 to 256 bytes without control characters";
         return Err(Error::InvalidValue { offset, expected }.into());
     }

@@ -298,22 +298,19 @@ impl<'a> Envelope<'a> {
     }
 
     fn check_control(&self) -> Result<(), Error> {
-        for (index, element) in self.elements.iter().enumerate() {
-            let (AnyKind::Control(control), Some(body)) =
-                (element.record.kind, element.encoded_body)
-            else {
-                continue;
-            };
-            let author = self.author(element);
-            let commit = control_commit(&author, control.number(), body);
-            if commit.as_bytes() != element.record.commit {
-                return Err(Error::ControlCommit { element: index });
+        for ControlElement { element, body } in &self.controls {
+            let (element, raw) = (*element, &self.elements[*element]);
+            let encoded = raw.encoded_body.expect("control data that was read");
+            let author = self.author(raw);
+            let commit = control_commit(&author, raw.record.kind.number(), encoded);
+            if commit.as_bytes() != raw.record.commit {
+                return Err(Error::ControlCommit { element });
             }
-            if let Some(ControlBody::Authority(chain)) = self.control(index)
+            if let ControlBody::Authority(chain) = body
                 && chain.holder() != author
             {
                 let holder = chain.holder();
-                return Err(Error::LeafNotAuthor { element: index, holder, author });
+                return Err(Error::LeafNotAuthor { element, holder, author });
             }
         }
         Ok(())

@@ -72,6 +72,12 @@ impl World {
         Ledger::open(funded, &self.planner, NOW).expect("it is the planner's")
     }
 
+    /// The history of a ledger of the planner's that was closed at once.
+    fn closed(&self) -> Vec<u8> {
+        let closed = self.ledger().close(&self.planner, Basis::Declared, Outcome::Done);
+        closed.expect("it was open").persisted()
+    }
+
     /// What the reader says of an envelope by `from` that ends with these control elements.
     fn says(
         &self,
@@ -199,9 +205,7 @@ fn an_allotment_covers_all_that_its_author_says() {
     let world = World::new();
     let copy = allotment_of(&world.paid());
     let follows = misplaced(1, "something of the same author follows it");
-    let mut ledger = world.ledger();
-    let history = ledger.close(&world.planner, Basis::Declared, Outcome::Done);
-    let history = history.expect("it was open").persisted();
+    let history = world.closed();
     let package = world.planner.key_package(NOW, Duration::from_secs(60)).expect("a package");
     for after in [(Control::Report, &history[..]), (Control::KeyPackage, package.as_bytes())] {
         let elements = [(Control::Allotment, &copy[..]), after];
@@ -225,9 +229,7 @@ fn of_two_faults_that_follow_an_allotment_the_first_in_order_is_told() {
     let foreign = [allotment, (Control::KeyPackage, package.as_bytes())];
     let refused = Err(Error::KeyPackageOfAnother { element: 2 });
     assert_eq!(world.says(&world.user, &world.planner, &foreign), refused);
-    let mut ledger = world.ledger();
-    let history = ledger.close(&world.planner, Basis::Declared, Outcome::Done);
-    let history = history.expect("it was open").persisted();
+    let history = world.closed();
     let follows = misplaced(1, "something of the same author follows it");
     let of_another = [allotment, (Control::Report, &history[..])];
     assert_eq!(world.says(&world.user, &world.planner, &of_another), follows);
